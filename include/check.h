@@ -1,0 +1,46 @@
+/* check.h - errors by kind, and memory that is never NULL.
+ *
+ * A bug asserts. A user's or the environment's fault is recorded as one message and returned
+ * as an err; ranks agree on it with agree.h before they stop. Out of memory ends the job.     */
+#ifndef SHINKEI_CHECK_H
+#define SHINKEI_CHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether every rank of a communicator must make a call (COLLECTIVE) or any one may (LOCAL). */
+#define COLLECTIVE
+#define LOCAL
+
+/* The values are the exit statuses of the program. */
+typedef enum {
+  OK = 0,
+  ERR_USER = 2,        /* the user's fault: model, options, input files    */
+  ERR_ENVIRONMENT = 3, /* the machine's fault: full disk, unreadable files */
+} err;
+
+/* Record a message (printf style, no final newline) and return `kind`. The first message
+ * since check_clear is kept; later ones are consequences and are dropped.                     */
+LOCAL err check_fail(err kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The recorded message, "" where there is none. Borrowed until the next check_fail/clear.    */
+LOCAL const char *check_message(void);
+LOCAL void check_clear(void);
+
+/* What ends the whole job instead of one process (MPI_Abort); exit() where none is set.      */
+LOCAL void check_set_abort(void (*abort_job)(int status), int rank);
+
+/* A failure that no caller can handle (MPI, HDF5, memory): print rank, file, line; end the job. */
+LOCAL _Noreturn void check_abort(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define CHECK_ABORT(...) check_abort(__FILE__, __LINE__, __VA_ARGS__)
+
+/* Zeroed memory of count x size bytes, 64-byte aligned, never NULL (also for 0 bytes); large
+ * pieces ask for huge pages. The caller owns it; release with free().                         */
+LOCAL void *check_allocate(size_t count, size_t size);
+
+/* Grow an array to hold at least `needed` elements of `size` bytes, doubling; contents stay.
+ * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
+LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);
+
+#endif

@@ -1,0 +1,66 @@
+/* neuron.h - neuron models: what each is called, what it can be given, and how a run of neurons
+ * of one model and one parameter set is advanced by one step.
+ *
+ * Adding a model is one file neuron_<name>.c and one row in neuron.c's table.               */
+#ifndef SHINKEI_NEURON_H
+#define SHINKEI_NEURON_H
+
+#include "check.h"
+#include <stdbool.h>
+
+enum { NEURON_PARAMETERS_MAX = 16, NEURON_STATES_MAX = 8, NEURON_RECEPTORS_MAX = 4 };
+
+/* One parameter or state variable: parsing, range errors, help and file attributes come from here. */
+typedef struct {
+  const char *key;  /* the field's usual name, e.g. "tau_m"                         */
+  const char *unit; /* "ms", "mV", "pA", "pF", "" (pure number)                     */
+  double minimum, maximum;
+  bool minimum_excluded; /* the range is open at its lower end                         */
+  double value;          /* default                                                    */
+  const char *meaning;   /* one line for the reference page                            */
+} neuron_field;
+
+/* Neurons of one model and one parameter set that lie side by side in a block. `count` of them;
+ * each array is count long and owned by the caller; `real` is float or double by precision.  */
+typedef struct {
+  int count;
+  void *state[NEURON_STATES_MAX];               /* real[count] each, in table order        */
+  int32_t *refractory;                          /* [dt] steps left; 0: not refractory      */
+  const void *input[NEURON_RECEPTORS_MAX];      /* real[count]: sum of weights that arrive in
+                                                   this step                               */
+  const double *constants;                      /* made by compile()                       */
+  const void *current;                          /* real[count] [pA or mV]: DC input, or NULL */
+  uint8_t *spiked;                              /* out: 1 where the neuron fires           */
+} neuron_segment;
+
+typedef struct {
+  const char *name;
+  const char *source; /* paper and equation */
+  int parameters, states, receptors;
+  const neuron_field *parameter; /* [parameters] */
+  const neuron_field *state;     /* [states]; names, units and default initial values      */
+  const char *const *receptor;   /* [receptors] names */
+  /* unit of a weight at each receptor */
+  const char *const *receptor_unit;
+  /* the receptor of a synapse whose model line names none, by the sign of its weight       */
+  int receptor_positive, receptor_negative;
+  /* state variable to which an input of the receptor is added                              */
+  const int *receptor_state;
+  /* Check parameters against each other: NULL if they are sound, else what is allowed.     */
+  const char *(*check)(const double *parameter, double dt);
+  /* Parameters (table order) -> constants of the update. dt in ms.                         */
+  void (*compile)(const double *parameter, double dt, double *constants);
+  /* Advance all neurons of the segment by one step; sets spiked. [0] single, [1] double.   */
+  void (*update[2])(const neuron_segment *segment);
+} neuron_model;
+
+enum { NEURON_CONSTANTS_MAX = 24 };
+
+/* The table of models, ended by a row whose name is NULL. */
+LOCAL const neuron_model *neuron_models(void);
+/* NULL where there is no such model. */
+LOCAL const neuron_model *neuron_find(const char *name);
+/* Position of a key in a list of fields, -1 where it is not there. */
+LOCAL int neuron_field_find(const neuron_field *fields, int count, const char *key);
+
+#endif

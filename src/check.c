@@ -1,0 +1,71 @@
+#include "check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static char message[4096];
+static void (*abort_hook)(int);
+static int own_rank;
+
+err check_fail(err kind, const char *format, ...) {
+  if (!message[0]) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+  }
+  return kind;
+}
+
+const char *check_message(void) {
+  return message;
+}
+
+void check_clear(void) {
+  message[0] = 0;
+}
+
+void check_set_abort(void (*abort_job)(int), int rank) {
+  abort_hook = abort_job;
+  own_rank = rank;
+}
+
+void check_abort(const char *file, int line, const char *format, ...) {
+  va_list arguments;
+  fprintf(stderr, "shinkei: rank %d, %s:%d: ", own_rank, file, line);
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fputc('\n', stderr);
+  fflush(stderr);
+  if (abort_hook) abort_hook(ERR_ENVIRONMENT);
+  exit(ERR_ENVIRONMENT);
+}
+
+void *check_allocate(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+    CHECK_ABORT("a request for %zu x %zu bytes of memory cannot be met", count, size);
+  const size_t huge = (size_t)2 << 20;
+  const size_t alignment = bytes >= 2 * huge ? huge : 64;
+  bytes = (bytes / alignment + 1) * alignment;
+  void *memory = aligned_alloc(alignment, bytes);
+  if (!memory) CHECK_ABORT("out of memory: %zu bytes were asked for", bytes);
+  if (alignment == huge) madvise(memory, bytes, MADV_HUGEPAGE);
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
+  if (needed <= *capacity) return array;
+  size_t grown = *capacity * 2 > needed ? *capacity * 2 : needed;
+  if (grown < 16) grown = 16;
+  size_t bytes;
+  void *moved = __builtin_mul_overflow(grown, size, &bytes) ? NULL : realloc(array, bytes);
+  if (!moved) CHECK_ABORT("out of memory: an array of %zu x %zu bytes", grown, size);
+  *capacity = grown;
+  return moved;
+}
