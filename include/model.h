@@ -34,9 +34,11 @@ typedef struct {
 
 /* A sorted list of distinct nodes of one population, as half-open ranges.        */
 typedef struct {
-  bool all;                        /* every node; ranges are then NULL            */
-  int count;                       /* of ranges                                   */
-  struct model_range { uint32_t first, end; } *range; /* ascending, not touching  */
+  bool all;  /* every node; ranges are then NULL            */
+  int count; /* of ranges                                   */
+  struct model_range {
+    uint32_t first, end;
+  } * range; /* ascending, not touching  */
 } model_nodes;
 
 /* Neurons of a population that share parameters. Variant 0 is the population's own; others
@@ -51,8 +53,8 @@ typedef struct {
   uint32_t size;      /* may be 0 */
   uint32_t first_gid; /* gid of node 0                                           */
   const neuron_model *neuron;
-  char *neuron_set;   /* name under `neurons` it came from, or NULL              */
-  int variants;       /* >= 1 */
+  char *neuron_set; /* name under `neurons` it came from, or NULL              */
+  int variants;     /* >= 1 */
   model_variant *variant;
   model_distribution initial[NEURON_STATES_MAX]; /* of each state variable       */
   double expected_rate; /* [Hz] > 0; weighs the partition (key `expected_rate`)   */
@@ -74,9 +76,9 @@ typedef struct {
   model_rule rule;
   uint64_t number;
   double probability;
-  bool multapses, autapses; /* several synapses from one source to one target; a neuron onto
-                               itself. Defaults true. Where one_to_one or all_to_all joins a
-                               population to itself, autapses: false leaves those out.       */
+  bool multapses, autapses;  /* several synapses from one source to one target; a neuron onto
+                                itself. Defaults true. Where one_to_one or all_to_all joins a
+                                population to itself, autapses: false leaves those out.       */
   model_distribution weight; /* in the unit of the receptor                       */
   model_distribution delay;  /* [ms]; rounded to steps of dt, at least dt         */
   int receptor;              /* -1: by the sign of each weight                    */
@@ -96,11 +98,12 @@ typedef struct {
   double weight;     /* POISSON, SPIKE_TRAINS: unit of the receptor               */
   double amplitude;  /* DC: [pA]; for models driven in mV: [mV]                   */
   int receptor;      /* resolved by the weight's sign where the model names none   */
-  double start, stop;/* [ms] POISSON, DC: active for start < t <= stop; stop INFINITY: to the end */
-  char *file;        /* SPIKE_TRAINS: SONATA spikes file, or NULL for inline       */
-  char *spikes;      /* population in that file; node ids are those of the target  */
-  int times;         /* SPIKE_TRAINS inline: each time is an event for every node of `nodes` */
-  double *time;      /* [ms] ascending, >= 0                                       */
+  double start,
+      stop;     /* [ms] POISSON, DC: active for start < t <= stop; stop INFINITY: to the end */
+  char *file;   /* SPIKE_TRAINS: SONATA spikes file, or NULL for inline       */
+  char *spikes; /* population in that file; node ids are those of the target  */
+  int times;    /* SPIKE_TRAINS inline: each time is an event for every node of `nodes` */
+  double *time; /* [ms] ascending, >= 0                                       */
   model_place place;
 } model_input;
 

@@ -56,7 +56,7 @@ LOCAL double network_expected_indegree(const network *n, int population);
 
 /* Explicit edges of the projections by file, for a graph: this rank's slice of the file, pairs
  * (source gid, target gid). Caller frees both arrays. count 0 where the model has none.       */
-COLLECTIVE err network_file_slice(const network *n, MPI_Comm comm, size_t *count,
-                                  uint32_t **source, uint32_t **target);
+COLLECTIVE err network_file_slice(const network *n, MPI_Comm comm, size_t *count, uint32_t **source,
+                                  uint32_t **target);
 
 #endif

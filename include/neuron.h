@@ -10,7 +10,8 @@
 
 enum { NEURON_PARAMETERS_MAX = 16, NEURON_STATES_MAX = 8, NEURON_RECEPTORS_MAX = 4 };
 
-/* One parameter or state variable: parsing, range errors, help and file attributes come from here. */
+/* One parameter or state variable: parsing, range errors, help and file attributes come from here.
+ */
 typedef struct {
   const char *key;  /* the field's usual name, e.g. "tau_m"                         */
   const char *unit; /* "ms", "mV", "pA", "pF", "" (pure number)                     */
@@ -24,13 +25,13 @@ typedef struct {
  * each array is count long and owned by the caller; `real` is float or double by precision.  */
 typedef struct {
   int count;
-  void *state[NEURON_STATES_MAX];               /* real[count] each, in table order        */
-  int32_t *refractory;                          /* [dt] steps left; 0: not refractory      */
-  const void *input[NEURON_RECEPTORS_MAX];      /* real[count]: sum of weights that arrive in
-                                                   this step                               */
-  const double *constants;                      /* made by compile()                       */
-  const void *current;                          /* real[count] [pA or mV]: DC input, or NULL */
-  uint8_t *spiked;                              /* out: 1 where the neuron fires           */
+  void *state[NEURON_STATES_MAX];          /* real[count] each, in table order        */
+  int32_t *refractory;                     /* [dt] steps left, see the model          */
+  const void *input[NEURON_RECEPTORS_MAX]; /* real[count]: sum of weights that arrive in
+                                              this step                               */
+  const double *constants;                 /* made by compile()                       */
+  const void *current;                     /* real[count] [pA or mV]: DC input        */
+  uint8_t *spiked;                         /* out: 1 where the neuron fires           */
 } neuron_segment;
 
 typedef struct {
@@ -56,8 +57,8 @@ typedef struct {
 
 enum { NEURON_CONSTANTS_MAX = 24 };
 
-/* The table of models, ended by a row whose name is NULL. */
-LOCAL const neuron_model *neuron_models(void);
+/* The table of models, ended by NULL. */
+LOCAL const neuron_model *const *neuron_models(void);
 /* NULL where there is no such model. */
 LOCAL const neuron_model *neuron_find(const char *name);
 /* Position of a key in a list of fields, -1 where it is not there. */

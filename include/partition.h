@@ -18,21 +18,22 @@ typedef enum {
 } partition_method;
 
 typedef struct {
-  int parts;            /* ranks it divides the network into                       */
-  uint32_t neurons;     /* of the whole network                                    */
-  uint32_t slice_first; /* directory slice of this rank: gids [slice_first, slice_first+slice_count) */
+  int parts;        /* ranks it divides the network into                       */
+  uint32_t neurons; /* of the whole network                                    */
+  uint32_t
+      slice_first; /* directory slice of this rank: gids [slice_first, slice_first+slice_count) */
   uint32_t slice_count;
   uint32_t *slice_owner; /* [slice_count] part of each gid of the slice             */
 } partition;
 
 /* Quality of a partition, the same numbers on every rank. */
 typedef struct {
-  double edge_cut;        /* synapses between parts, weighted by the source's expected rate [1/s] */
-  double volume;          /* (neuron, remote part) pairs                            */
-  double volume_rate;     /* the same, weighted by the neuron's expected rate [1/s] */
+  double edge_cut;    /* synapses between parts, weighted by the source's expected rate [1/s] */
+  double volume;      /* (neuron, remote part) pairs                            */
+  double volume_rate; /* the same, weighted by the neuron's expected rate [1/s] */
   double imbalance_neurons, imbalance_events, imbalance_memory; /* max over mean    */
-  double seconds;         /* to make the partition                                  */
-  int neighbours_max;     /* most parts that one part sends to                      */
+  double seconds;     /* to make the partition                                  */
+  int neighbours_max; /* most parts that one part sends to                      */
 } partition_quality;
 
 /* First gid of rank r's directory slice: floor(neurons * r / ranks).                         */

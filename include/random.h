@@ -9,11 +9,11 @@
 
 /* What a draw is for; `index` beside it tells projections, inputs, state variables apart.     */
 typedef enum {
-  RANDOM_EDGE,     /* who: target (or source) gid, ordinal: edge        */
-  RANDOM_EDGE_MORE,/* further words of the same edges                   */
-  RANDOM_SPLIT,    /* who, ordinal: node of a splitting tree            */
-  RANDOM_INITIAL,  /* who: gid                                          */
-  RANDOM_POISSON,  /* who: gid, ordinal: step / 8                       */
+  RANDOM_EDGE,      /* who: target (or source) gid, ordinal: edge        */
+  RANDOM_EDGE_MORE, /* further words of the same edges                   */
+  RANDOM_SPLIT,     /* who, ordinal: node of a splitting tree            */
+  RANDOM_INITIAL,   /* who: gid                                          */
+  RANDOM_POISSON,   /* who: gid, ordinal: step / 8                       */
   RANDOM_POISSON_MORE,
   RANDOM_PARTITION,
   RANDOM_SAMPLE,
@@ -41,9 +41,7 @@ static inline uint32_t random_below(uint32_t word, uint32_t bound) {
   return (uint32_t)(((uint64_t)word * bound) >> 32);
 }
 /* A word as a number in (0, 1), never an end.                                                 */
-static inline double random_unit(uint32_t word) {
-  return ((double)word + 0.5) * 0x1p-32;
-}
+static inline double random_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
 
 /* Standard normal quantile of p in (0, 1): Wichura 1988, AS 241 (PPND16), about 1e-16 relative. */
 LOCAL double random_normal_quantile(double p);

@@ -12,10 +12,10 @@
 typedef struct record record;
 
 typedef struct {
-  uint64_t spikes;      /* of all neurons after the warm-up, recorded or not, all ranks */
-  uint64_t recorded;    /* spikes that stand in the file                            */
-  uint64_t digest[2];   /* of all spikes after the warm-up: see record_digest_add   */
-  double seconds;       /* spent in recording, this rank                            */
+  uint64_t spikes;    /* of all neurons after the warm-up, recorded or not, all ranks */
+  uint64_t recorded;  /* spikes that stand in the file                            */
+  uint64_t digest[2]; /* of all spikes after the warm-up: see record_digest_add   */
+  double seconds;     /* spent in recording, this rank                            */
 } record_totals;
 
 /* Create DIR/spikes.h5 (and DIR/traces.h5 where the model asks for traces), collective. `owned`:

@@ -20,13 +20,9 @@ err check_fail(err kind, const char *format, ...) {
   return kind;
 }
 
-const char *check_message(void) {
-  return message;
-}
+const char *check_message(void) { return message; }
 
-void check_clear(void) {
-  message[0] = 0;
-}
+void check_clear(void) { message[0] = 0; }
 
 void check_set_abort(void (*abort_job)(int), int rank) {
   abort_hook = abort_job;

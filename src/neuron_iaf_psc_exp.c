@@ -1,0 +1,111 @@
+#include "neuron.h"
+#include "vector.h"
+
+#include <math.h>
+
+/* Leaky integrate-and-fire neuron with exponential synaptic currents, advanced exactly:
+ *   dV/dt = -(V - E_L)/tau_m + (I_ex + I_in + I_e)/C_m,   dI_x/dt = -I_x/tau_syn_x
+ * Rotter & Diesmann 1999, Biol Cybern 81:381, eq. 13; Tsodyks, Uziel & Markram 2000.
+ * Order within a step: V from the currents of the step before (held while refractory), decay of the
+ * currents, arriving input, threshold. */
+enum { C_m, tau_m, tau_syn_ex, tau_syn_in, E_L, V_reset, V_th, t_ref, I_e, PARAMETERS };
+enum { V_m, I_syn_ex, I_syn_in, STATES };
+
+static const neuron_field parameters[PARAMETERS] = {
+    {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},
+    {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},
+    {"tau_syn_ex", "ms", 0, 1e6, true, 2, "time constant of the excitatory synaptic current"},
+    {"tau_syn_in", "ms", 0, 1e6, true, 2, "time constant of the inhibitory synaptic current"},
+    {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},
+    {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},
+    {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},
+    {"t_ref", "ms", 0, 1e6, false, 2, "refractory time: V_m is held for so long after a spike"},
+    {"I_e", "pA", -1e9, 1e9, false, 0, "constant current"},
+};
+static const neuron_field states[STATES] = {
+    {"V_m", "mV", -1e6, 1e6, false, -70, "membrane potential"},
+    {"I_syn_ex", "pA", -1e9, 1e9, false, 0, "excitatory synaptic current"},
+    {"I_syn_in", "pA", -1e9, 1e9, false, 0, "inhibitory synaptic current"},
+};
+static const char *const receptors[] = {"excitatory", "inhibitory"};
+static const char *const receptor_units[] = {"pA", "pA"};
+static const int receptor_state[] = {I_syn_ex, I_syn_in};
+
+enum { P22, P20, P21_ex, P21_in, P11_ex, P11_in, REST, RESET, THRESHOLD, REFRACTORY, DRIVE };
+
+static const char *check(const double *p, double dt) {
+  if (p[V_reset] >= p[V_th]) return "V_reset must be below V_th";
+  if (p[t_ref] / dt > 1e9) return "t_ref must be at most 1e9 steps of dt";
+  return NULL;
+}
+
+/* Effect on V after h of a current with time constant tau_syn that is 1 now; the two exponentials
+ * merge where the time constants do. */
+static double propagator(double tau_syn, double tau, double capacitance, double h) {
+  const double difference = 1 / tau - 1 / tau_syn;
+  const double x = h * difference;
+  const double ratio = fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x;
+  return h / capacitance * exp(-h / tau) * ratio;
+}
+
+static void compile(const double *p, double dt, double *c) {
+  c[P22] = exp(-dt / p[tau_m]);
+  c[P20] = -p[tau_m] / p[C_m] * expm1(-dt / p[tau_m]);
+  c[P21_ex] = propagator(p[tau_syn_ex], p[tau_m], p[C_m], dt);
+  c[P21_in] = propagator(p[tau_syn_in], p[tau_m], p[C_m], dt);
+  c[P11_ex] = exp(-dt / p[tau_syn_ex]);
+  c[P11_in] = exp(-dt / p[tau_syn_in]);
+  c[REST] = p[E_L];
+  c[RESET] = p[V_reset];
+  c[THRESHOLD] = p[V_th];
+  c[REFRACTORY] = round(p[t_ref] / dt);
+  c[DRIVE] = p[I_e] * c[P20];
+}
+
+#define DEFINE_UPDATE(real, name)                                                                  \
+  VECTOR_CLONES static void name(const neuron_segment *s) {                                        \
+    const double *c = s->constants;                                                                \
+    const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                   \
+    const real p21_in = (real)c[P21_in], p11_ex = (real)c[P11_ex], p11_in = (real)c[P11_in];       \
+    const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
+    const real drive = (real)c[DRIVE];                                                             \
+    const int32_t period = (int32_t)c[REFRACTORY];                                                 \
+    real *restrict v = s->state[V_m], *restrict ex = s->state[I_syn_ex];                           \
+    real *restrict in = s->state[I_syn_in];                                                        \
+    int32_t *restrict refractory = s->refractory;                                                  \
+    const real *restrict input_ex = s->input[0], *restrict input_in = s->input[1];                 \
+    const real *restrict current = s->current;                                                     \
+    uint8_t *restrict spiked = s->spiked;                                                          \
+    for (int i = 0; i < s->count; i++) {                                                           \
+      const real moved = rest + ((v[i] - rest) * p22 + ex[i] * p21_ex + in[i] * p21_in +           \
+                                 (drive + current[i] * p20));                                      \
+      const real potential = refractory[i] > 0 ? v[i] : moved;                                     \
+      const int32_t left = refractory[i] > 0 ? refractory[i] - 1 : 0;                              \
+      const int32_t fires = potential >= threshold;                                                \
+      ex[i] = ex[i] * p11_ex + input_ex[i];                                                        \
+      in[i] = in[i] * p11_in + input_in[i];                                                        \
+      v[i] = fires ? reset : potential;                                                            \
+      refractory[i] = fires ? period : left;                                                       \
+      spiked[i] = (uint8_t)fires;                                                                  \
+    }                                                                                              \
+  }
+DEFINE_UPDATE(float, update_single)
+DEFINE_UPDATE(double, update_double)
+
+const neuron_model neuron_iaf_psc_exp = {
+    .name = "iaf_psc_exp",
+    .source = "Rotter & Diesmann 1999, Biol Cybern 81:381; Tsodyks et al. 2000, J Neurosci 20:RC50",
+    .parameters = PARAMETERS,
+    .states = STATES,
+    .receptors = 2,
+    .parameter = parameters,
+    .state = states,
+    .receptor = receptors,
+    .receptor_unit = receptor_units,
+    .receptor_positive = 0,
+    .receptor_negative = 1,
+    .receptor_state = receptor_state,
+    .check = check,
+    .compile = compile,
+    .update = {update_single, update_double},
+};

@@ -1,0 +1,94 @@
+#include "neuron.h"
+#include "vector.h"
+
+#include <math.h>
+
+/* The fly neuron of Shiu et al. 2024, Nature 634:210:
+ *   dv/dt = (V_rest - v + g)/tau_m,   dg/dt = -g/tau_syn
+ * Order within a step: (1) v and g of neurons that are not refractory take an exact linear step,
+ * those of the others are held; (2) who is not refractory and above V_th fires; (3) arriving input
+ * is added where the neuron is neither refractory nor firing, and lost elsewhere; (4) firing
+ * neurons are reset, g to 0. A neuron that fires in step k is active again in step k + t_ref/dt. */
+enum { tau_m, tau_syn, V_rest, V_reset, V_th, t_ref, PARAMETERS };
+enum { v_state, g_state, STATES };
+
+static const neuron_field parameters[PARAMETERS] = {
+    {"tau_m", "ms", 0, 1e6, true, 20, "membrane time constant"},
+    {"tau_syn", "ms", 0, 1e6, true, 5, "time constant of the synaptic variable g"},
+    {"V_rest", "mV", -1e6, 1e6, false, -52, "resting potential"},
+    {"V_reset", "mV", -1e6, 1e6, false, -52, "potential after a spike; at most V_th"},
+    {"V_th", "mV", -1e6, 1e6, false, -45, "threshold: the neuron fires where v > V_th"},
+    {"t_ref", "ms", 0, 1e6, false, 2.2, "refractory time: v, g held and input lost for so long"},
+};
+static const neuron_field states[STATES] = {
+    {"v", "mV", -1e6, 1e6, false, -52, "membrane potential"},
+    {"g", "mV", -1e6, 1e6, false, 0, "synaptic variable"},
+};
+static const char *const receptors[] = {"g", "v"};
+static const char *const receptor_units[] = {"mV", "mV"};
+static const int receptor_state[] = {g_state, v_state};
+
+enum { DECAY_V, DECAY_G, G_TO_V, REST, RESET, THRESHOLD, REFRACTORY, CURRENT };
+
+static const char *check(const double *p, double dt) {
+  if (p[V_reset] > p[V_th]) return "V_reset must be at most V_th";
+  if (p[t_ref] / dt > 1e9) return "t_ref must be at most 1e9 steps of dt";
+  return NULL;
+}
+
+static void compile(const double *p, double dt, double *c) {
+  const double x = dt * (1 / p[tau_m] - 1 / p[tau_syn]);
+  c[DECAY_V] = exp(-dt / p[tau_m]);
+  c[DECAY_G] = exp(-dt / p[tau_syn]);
+  c[G_TO_V] = dt / p[tau_m] * c[DECAY_V] * (fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x);
+  c[REST] = p[V_rest];
+  c[RESET] = p[V_reset];
+  c[THRESHOLD] = p[V_th];
+  c[REFRACTORY] = round(p[t_ref] / dt);
+  c[CURRENT] = -expm1(-dt / p[tau_m]);
+}
+
+#define DEFINE_UPDATE(real, name)                                                                  \
+  VECTOR_CLONES static void name(const neuron_segment *s) {                                        \
+    const double *c = s->constants;                                                                \
+    const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
+    const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
+    const real drive = (real)c[CURRENT];                                                           \
+    const int32_t period = (int32_t)c[REFRACTORY];                                                 \
+    real *restrict v = s->state[v_state], *restrict g = s->state[g_state];                         \
+    int32_t *restrict refractory = s->refractory;                                                  \
+    const real *restrict input_g = s->input[0], *restrict input_v = s->input[1];                   \
+    const real *restrict current = s->current;                                                     \
+    uint8_t *restrict spiked = s->spiked;                                                          \
+    for (int i = 0; i < s->count; i++) {                                                           \
+      const int32_t left = refractory[i] > 0 ? refractory[i] - 1 : 0;                              \
+      const real moved = rest + ((v[i] - rest) * decay_v + g[i] * g_to_v + current[i] * drive);    \
+      const int32_t active = left == 0, fires = active & (moved > threshold);                      \
+      const real g_after = g[i] * decay_g + input_g[i], v_after = moved + input_v[i];              \
+      const real g_held = active ? g_after : g[i], v_held = active ? v_after : v[i];               \
+      g[i] = fires ? 0 : g_held;                                                                   \
+      v[i] = fires ? reset : v_held;                                                               \
+      refractory[i] = fires ? period : left;                                                       \
+      spiked[i] = (uint8_t)fires;                                                                  \
+    }                                                                                              \
+  }
+DEFINE_UPDATE(float, update_single)
+DEFINE_UPDATE(double, update_double)
+
+const neuron_model neuron_shiu_lif = {
+    .name = "shiu_lif",
+    .source = "Shiu et al. 2024, Nature 634:210, model.py",
+    .parameters = PARAMETERS,
+    .states = STATES,
+    .receptors = 2,
+    .parameter = parameters,
+    .state = states,
+    .receptor = receptors,
+    .receptor_unit = receptor_units,
+    .receptor_positive = 0,
+    .receptor_negative = 0,
+    .receptor_state = receptor_state,
+    .check = check,
+    .compile = compile,
+    .update = {update_single, update_double},
+};
