@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""Write the cortical microcircuit of Potjans & Diesmann (2014) as a model file for shinkei.
+
+Tables: Potjans & Diesmann 2014, Cereb. Cortex 24:785, tables 4 and 5. Initial potentials
+("optimized") and the mean rates used for scaling: published with the model's reference
+implementation (Senk et al. 2025, microcircuit-PD14-model). Scaling of in-degrees: van Albada,
+Helias & Diesmann 2015, PLoS Comput. Biol. 11:e1004490.
+
+    generate.py > model.yaml                            the full model, Poisson input
+    generate.py --input dc > model_dc.yaml              constant currents instead
+    generate.py --scale 0.1 > tenth.yaml                a tenth of neurons and of in-degrees
+    generate.py --scale 0.1 --scale-indegree 1 > ...    neurons alone
+"""
+import argparse
+import math
+import sys
+
+import yaml
+
+POPULATIONS = ["L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I"]
+SIZES = [20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948]
+
+# Probability that a pair is joined at least once; rows: targets, columns: sources.
+PROBABILITIES = [
+    [0.1009, 0.1689, 0.0437, 0.0818, 0.0323, 0.0000, 0.0076, 0.0000],
+    [0.1346, 0.1371, 0.0316, 0.0515, 0.0755, 0.0000, 0.0042, 0.0000],
+    [0.0077, 0.0059, 0.0497, 0.1350, 0.0067, 0.0003, 0.0453, 0.0000],
+    [0.0691, 0.0029, 0.0794, 0.1597, 0.0033, 0.0000, 0.1057, 0.0000],
+    [0.1004, 0.0622, 0.0505, 0.0057, 0.0831, 0.3726, 0.0204, 0.0000],
+    [0.0548, 0.0269, 0.0257, 0.0022, 0.0600, 0.3158, 0.0086, 0.0000],
+    [0.0156, 0.0066, 0.0211, 0.0166, 0.0572, 0.0197, 0.0396, 0.2252],
+    [0.0364, 0.0010, 0.0034, 0.0005, 0.0277, 0.0080, 0.0658, 0.1443],
+]
+EXTERNAL_INDEGREES = [1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100]
+EXTERNAL_RATE = 8.0  # [Hz] of each external source
+
+NEURON = {"C_m": 250.0, "tau_m": 10.0, "E_L": -65.0, "V_th": -50.0, "V_reset": -65.0,
+          "t_ref": 2.0, "tau_syn_ex": 0.5, "tau_syn_in": 0.5}
+PSP = 0.15            # [mV] peak of an excitatory postsynaptic potential
+INHIBITION = -4.0     # inhibitory weight relative to the excitatory
+WEIGHT_CV = 0.1
+DELAY_EXCITATORY, DELAY_INHIBITORY, DELAY_CV = 1.5, 0.75, 0.5  # [ms], [ms], 1
+
+INITIAL_POTENTIAL = {  # [mV] mean, standard deviation of each population
+    "optimized": ([-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43],
+                  [5.36, 4.57, 4.74, 4.94, 4.94, 4.55, 5.46, 4.48]),
+    "original": ([-58.0] * 8, [10.0] * 8),
+}
+MEAN_RATES = [0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829]  # [Hz] of the full model
+
+
+def weight_of_psp(psp):
+    """Amplitude [pA] of the exponential current whose potential peaks at psp [mV]."""
+    tau_m, tau_s, capacity = NEURON["tau_m"], NEURON["tau_syn_ex"], NEURON["C_m"]
+    ratio = tau_m / tau_s
+    peak = ratio ** (-tau_s / (tau_m - tau_s)) - ratio ** (-tau_m / (tau_m - tau_s))
+    return psp * capacity * (tau_m - tau_s) / (tau_m * tau_s * peak)
+
+
+def full_synapses(target, source):
+    """Expected number of synapses K of which a pair has at least one with the probability p:
+    p = 1 - (1 - 1/(N_pre N_post))^K, multapses allowed."""
+    p, pairs = PROBABILITIES[target][source], SIZES[target] * SIZES[source]
+    return math.log(1.0 - p) / math.log((pairs - 1.0) / pairs) if p > 0 else 0.0
+
+
+def mean_weight(target, source):
+    """[pA] L4E -> L23E is doubled (table 5 of the paper)."""
+    weight = weight_of_psp(PSP) * (INHIBITION if source % 2 else 1.0)
+    return 2.0 * weight if (target, source) == (0, 2) else weight
+
+
+def lost_current(target, k):
+    """[pA] that must be added so that the mean input stays when in-degrees shrink by k and weights
+    grow by 1/sqrt(k), which keeps the variance (van Albada et al. 2015, eq. 4)."""
+    recurrent = sum(mean_weight(target, source) * full_synapses(target, source) / SIZES[target]
+                    * MEAN_RATES[source] for source in range(8))
+    return 1e-3 * NEURON["tau_syn_ex"] * (1.0 - math.sqrt(k)) * recurrent
+
+
+def external_current(target):
+    """[pA] mean of the external Poisson input of the full model."""
+    return (1e-3 * NEURON["tau_syn_ex"] * weight_of_psp(PSP) * EXTERNAL_INDEGREES[target]
+            * EXTERNAL_RATE)
+
+
+def projection(target, source, scale, k, dt):
+    weight = mean_weight(target, source) / math.sqrt(k)
+    delay = DELAY_INHIBITORY if source % 2 else DELAY_EXCITATORY
+    bound = {"max": 0.0} if source % 2 else {"min": 0.0}
+    return {
+        "source": POPULATIONS[source], "target": POPULATIONS[target], "rule": "fixed_total",
+        "total": round(full_synapses(target, source) * scale * k),
+        "weight": {"normal": {"mean": round(weight, 4),
+                              "sd": round(abs(weight) * WEIGHT_CV, 4), **bound}},
+        "delay": {"normal": {"mean": delay, "sd": delay * DELAY_CV, "min": dt}},
+    }
+
+
+def inputs(target, kind, k):
+    """External drive of one population and what makes up for lost in-degrees."""
+    name, made = POPULATIONS[target], []
+    amplitude = lost_current(target, k)
+    if kind == "poisson":
+        rate = EXTERNAL_RATE * round(EXTERNAL_INDEGREES[target] * k)
+        made.append({"type": "poisson", "target": name, "rate": rate,
+                     "weight": round(weight_of_psp(PSP) / math.sqrt(k), 4)})
+        amplitude += (1.0 - math.sqrt(k)) * external_current(target)
+    else:
+        amplitude += external_current(target)
+    if abs(amplitude) > 1e-9:
+        made.append({"type": "dc", "target": name, "amplitude": round(amplitude, 4)})
+    return made
+
+
+def build(options):
+    """The model as nested dictionaries and lists, in the order in which it is written."""
+    k = options.scale if options.scale_indegree is None else options.scale_indegree
+    mean, deviation = INITIAL_POTENTIAL[options.initial]
+    populations = {
+        name: {"size": round(SIZES[i] * options.scale), "neuron": "cortical",
+               "initial": {"V_m": {"normal": {"mean": mean[i], "sd": deviation[i]}}},
+               "expected_rate": MEAN_RATES[i]}
+        for i, name in enumerate(POPULATIONS)}
+    pairs = [(target, source) for target in range(8) for source in range(8)]
+    projections = [projection(target, source, options.scale, k, options.dt)
+                   for target, source in pairs if PROBABILITIES[target][source] > 0]
+    return {
+        "simulation": {"dt": options.dt, "duration": options.duration,
+                       "warm_up": options.warm_up, "seed": options.seed, "precision": "single"},
+        "neurons": {"cortical": {"model": "iaf_psc_exp", "parameters": {**NEURON, "I_e": 0.0}}},
+        "populations": populations,
+        "projections": [p for p in projections if p["total"] > 0],
+        "inputs": [line for target in range(8) for line in inputs(target, options.input, k)],
+        "record": {"spikes": "all"},
+    }
+
+
+def flow(value):
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1 << 20)
+    return text.strip().removesuffix("...").strip()
+
+
+def write(model, heading, out):
+    """One line a population, projection and input, so that the file can be read and compared."""
+    for line in heading:
+        print("#", line, file=out)
+    for section, content in model.items():
+        print(f"\n{section}:", file=out)
+        if isinstance(content, dict):
+            for key, value in content.items():
+                print(f"  {key}: {flow(value)}", file=out)
+        else:
+            for item in content:
+                print(f"  - {flow(item)}", file=out)
+
+
+def fraction(text):
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: a scale lies in (0, 1]")
+    return value
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=fraction, default=1.0, metavar="S",
+                        help="fraction of the neurons (default 1)")
+    parser.add_argument("--scale-indegree", type=fraction, metavar="K",
+                        help="fraction of the synapses of a neuron (default: as --scale)")
+    parser.add_argument("--input", choices=("poisson", "dc"), default="poisson",
+                        help="external drive (default poisson)")
+    parser.add_argument("--initial", choices=tuple(INITIAL_POTENTIAL), default="optimized",
+                        help="initial potentials (default optimized: no burst at the start)")
+    parser.add_argument("--dt", type=float, default=0.1, metavar="MS")
+    parser.add_argument("--duration", type=float, default=1000.0, metavar="MS")
+    parser.add_argument("--warm-up", type=float, default=0.0, metavar="MS")
+    parser.add_argument("--seed", type=int, default=55)
+    options = parser.parse_args()
+    model = build(options)
+    neurons = sum(p["size"] for p in model["populations"].values())
+    synapses = sum(p["total"] for p in model["projections"])
+    write(model, [
+        "Cortical microcircuit, Potjans & Diesmann 2014 (doi:10.1093/cercor/bhs358):",
+        f"{neurons} neurons, {synapses} synapses, {options.input} input.",
+        " ".join(["Written by jobs/microcircuit/generate.py", *sys.argv[1:]]),
+        "Units: ms, mV, pA, pF, Hz."], sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
