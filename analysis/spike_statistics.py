@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+"""Rates, irregularity and correlations of the populations in a SONATA spikes file.
+
+    spike_statistics.py results/spikes.h5
+    spike_statistics.py spikes.h5 --from 500 --to 5500 --json statistics.json
+    spike_statistics.py spikes.h5 --reference microcircuit.json --case seed55_5s
+
+Works on any SONATA spikes file, Shinkei's or not: /spikes/<population>/{timestamps,node_ids}, or
+the older /spikes/{timestamps,gids}. Sizes of populations come from the effective.yaml beside the
+file or from --model; without either from the largest node id seen, which is said.
+
+Definitions, over the window from < t <= to:
+  rate         spikes a neuron and second, silent neurons included [Hz]
+  cv           standard deviation (of the population kind) over mean of a neuron's inter-spike
+               intervals, averaged over neurons with at least three spikes. It depends on the
+               length of the window: compare equal windows only.
+  correlation  Pearson's coefficient of spike counts in bins of 2 ms, mean over all pairs of 200
+               neurons drawn among those with at least one spike, averaged over 20 draws
+  synchrony    variance over mean of the population's spike count in bins of 3 ms
+"""
+import argparse
+import json
+import os
+import sys
+
+import h5py
+import numpy as np
+import yaml
+
+CORRELATION_BIN, SYNCHRONY_BIN = 2.0, 3.0  # [ms]
+TIME_SLACK = 1e-6  # [ms] times are multiples of dt up to rounding
+
+
+class Population:
+    """Spikes of one population: name, size (None: unknown), time[n] [ms], node[n]."""
+
+    def __init__(self, name, size, time, node):
+        order = np.lexsort((node, time))
+        self.name, self.size = name, size
+        self.time, self.node = time[order], node[order]
+        self.size_is_known = size is not None
+        if not self.size_is_known:
+            self.size = int(node.max()) + 1 if len(node) else 0
+
+    def window(self, begin, end):
+        """The same population with the spikes of begin < t <= end alone."""
+        inside = (self.time > begin + TIME_SLACK) & (self.time <= end + TIME_SLACK)
+        return Population(self.name, self.size, self.time[inside], self.node[inside])
+
+
+def read_units(timestamps):
+    """Factor that turns the data set's times into ms."""
+    units = timestamps.attrs.get("units", "ms")
+    units = units.decode() if isinstance(units, bytes) else str(units)
+    factors = {"ms": 1.0, "milliseconds": 1.0, "s": 1e3, "seconds": 1e3, "us": 1e-3}
+    if units not in factors:
+        raise SystemExit(f"{timestamps.file.filename}: {timestamps.name}: unit '{units}' is not "
+                         "one of " + ", ".join(factors))
+    return factors[units]
+
+
+def read_spikes(path, sizes=None):
+    """Populations of a SONATA spikes file, in the order of `sizes` {name: neurons}, then by name.
+    A population of `sizes` that the file leaves out was not recorded and is not returned."""
+    sizes = sizes or {}
+    try:
+        with h5py.File(path, "r") as file:
+            root = file["spikes"]
+            groups = ({"spikes": root} if "timestamps" in root else
+                      {name: root[name] for name in root if "timestamps" in root[name]})
+            found = {}
+            for name, group in groups.items():
+                node = group["node_ids" if "node_ids" in group else "gids"][:].astype(np.int64)
+                time = group["timestamps"][:].astype(float) * read_units(group["timestamps"])
+                found[name] = Population(name, sizes.get(name), time, node)
+    except (OSError, KeyError) as problem:
+        raise SystemExit(f"{path}: not a SONATA spikes file: {problem}") from None
+    known = [name for name in sizes if name in found]
+    return [found[name] for name in known + sorted(set(found) - set(known))]
+
+
+def read_model(spikes_path, model_path=None):
+    """(sizes {name: neurons}, expected rates {name: Hz}, first ms recorded, last ms) from a model
+    file, the effective one beside the spikes by default; empty and None where there is none."""
+    path = model_path or os.path.join(os.path.dirname(os.path.abspath(spikes_path)),
+                                      "effective.yaml")
+    if not os.path.exists(path):
+        if model_path:
+            raise SystemExit(f"{path}: no such model file")
+        return {}, {}, None, None
+    with open(path, encoding="utf-8") as file:
+        model = yaml.safe_load(file)
+    populations, simulation = model["populations"], model["simulation"]
+    sizes = {name: int(p["size"]) for name, p in populations.items()}
+    rates = {name: float(p["expected_rate"]) for name, p in populations.items()
+             if "expected_rate" in p}
+    begin = float(simulation.get("warm_up", 0.0))
+    return sizes, rates, begin, begin + float(simulation["duration"])
+
+
+def interval_cv(population):
+    """CV of the inter-spike intervals of each neuron with three spikes or more."""
+    order = np.lexsort((population.time, population.node))
+    time, node = population.time[order], population.node[order]
+    interval, same = np.diff(time), np.diff(node) == 0
+    owner, interval = node[1:][same], interval[same]
+    count = np.bincount(owner, minlength=population.size)
+    total = np.bincount(owner, interval, population.size)
+    enough = count >= 2
+    mean = total[enough] / count[enough]
+    deviation = interval - np.divide(total, count, where=count > 0, out=np.zeros(len(total)))[owner]
+    variance = np.bincount(owner, deviation**2, population.size)[enough] / count[enough]
+    return np.sqrt(variance) / mean
+
+
+def counts_in_bins(time, begin, end, width):
+    """Bin of each spike for bins (begin + i width, begin + (i + 1) width], and how many bins."""
+    bins = int(np.floor((end - begin) / width + TIME_SLACK))
+    index = np.ceil((time - begin) / width - TIME_SLACK).astype(np.int64) - 1
+    return np.clip(index, 0, None), bins
+
+
+def pair_correlation(population, begin, end, neurons=200, draws=20, seed=1):
+    """Mean correlation of each draw; [draws] values, empty where fewer than two neurons fire."""
+    active = np.unique(population.node)
+    if len(active) < 2:
+        return np.zeros(0)
+    index, bins = counts_in_bins(population.time, begin, end, CORRELATION_BIN)
+    generator, means = np.random.default_rng(seed), []
+    for _ in range(draws):
+        chosen = generator.choice(active, min(neurons, len(active)), replace=False)
+        row = np.full(population.size, -1)
+        row[chosen] = np.arange(len(chosen))
+        keep = (row[population.node] >= 0) & (index < bins)
+        flat = row[population.node[keep]] * bins + index[keep]
+        counts = np.bincount(flat, minlength=len(chosen) * bins).reshape(len(chosen), bins)
+        counts = counts[counts.std(axis=1) > 0]
+        if len(counts) > 1:
+            matrix = np.corrcoef(counts)
+            means.append(matrix[np.triu_indices(len(counts), 1)].mean())
+    return np.array(means)
+
+
+def synchrony(population, begin, end):
+    """Fano factor of the population's spike count; NaN where nothing fires."""
+    index, bins = counts_in_bins(population.time, begin, end, SYNCHRONY_BIN)
+    counts = np.bincount(index[index < bins], minlength=bins)
+    return counts.var() / counts.mean() if counts.any() else float("nan")
+
+
+def mean_or_nan(values):
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def describe(population, begin, end):
+    """All statistics of one population, as plain numbers."""
+    part = population.window(begin, end)
+    cv = interval_cv(part)
+    draws = pair_correlation(part, begin, end)
+    seconds = (end - begin) * 1e-3
+    per_neuron = np.bincount(part.node, minlength=part.size) / seconds
+    return {
+        "neurons": part.size, "spikes": len(part.time), "rate": mean_or_nan(per_neuron),
+        "rate_sd": float(per_neuron.std()) if len(per_neuron) else float("nan"),
+        "silent": mean_or_nan(per_neuron == 0), "cv": mean_or_nan(cv), "cv_neurons": len(cv),
+        "correlation": mean_or_nan(draws), "synchrony": float(synchrony(part, begin, end)),
+    }
+
+
+def describe_all(populations, begin, end):
+    return {p.name: describe(p, begin, end) for p in populations}
+
+
+def load_reference(path, case=None):
+    """(case, from, to, {population: values}) of a reference file: cases with t0, t1, pops."""
+    with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+    cases = [name for name, value in content.items()
+             if isinstance(value, dict) and "pops" in value]
+    if case is None and len(cases) == 1:
+        case = cases[0]
+    if case not in cases:
+        raise SystemExit(f"{path}: choose a case of: " + ", ".join(cases))
+    chosen = content[case]
+    return case, float(chosen["t0"]), float(chosen["t1"]), chosen["pops"]
+
+
+def compare(found, reference, rate_bar=0.02, rate_bars=None, cv_bar=0.02, correlation_bar=6e-4):
+    """Rows (population, quantity, found, reference, deviation, bar, within); the deviation of a
+    rate is relative, the others absolute. `rate_bars`: {population: bar} where it differs."""
+    rows = []
+    for name, values in reference.items():
+        have = found.get(name, {"rate": np.nan, "cv": np.nan, "correlation": np.nan})
+        for quantity, want, bar in (
+                ("rate", values["rate_mean"], (rate_bars or {}).get(name, rate_bar)),
+                ("cv", values["cv_isi_mean"], cv_bar),
+                ("correlation", values["corr_mean"], correlation_bar)):
+            deviation = have[quantity] - want
+            if quantity == "rate":
+                deviation /= want
+            rows.append((name, quantity, have[quantity], want, deviation, bar,
+                         bool(abs(deviation) <= bar)))
+    return rows
+
+
+def print_statistics(found, out=sys.stdout):
+    print(f"{'population':12} {'neurons':>8} {'spikes':>9} {'rate/Hz':>9} {'CV':>7} "
+          f"{'corr.':>9} {'synchrony':>10} {'silent':>7}", file=out)
+    for name, s in found.items():
+        print(f"{name:12} {s['neurons']:8d} {s['spikes']:9d} {s['rate']:9.3f} {s['cv']:7.3f} "
+              f"{s['correlation']:9.5f} {s['synchrony']:10.2f} {s['silent']:7.1%}", file=out)
+
+
+def print_comparison(rows, out=sys.stdout):
+    print(f"{'population':12} {'quantity':12} {'found':>10} {'reference':>10} {'deviation':>10} "
+          f"{'bar':>9}", file=out)
+    for name, quantity, have, want, deviation, bar, within in rows:
+        text = (f"{deviation:10.2%} {bar:9.1%}" if quantity == "rate" else
+                f"{deviation:10.5f} {bar:9.4f}")
+        print(f"{name:12} {quantity:12} {have:10.5f} {want:10.5f} {text} "
+              f"{'' if within else ' OUTSIDE'}", file=out)
+
+
+def window_of(populations, model_begin, model_end, begin, end):
+    """The window asked for, else that of the model, else from 0 to the last spike."""
+    last = max((float(p.time[-1]) for p in populations if len(p.time)), default=0.0)
+    begin = begin if begin is not None else model_begin if model_begin is not None else 0.0
+    end = end if end is not None else model_end if model_end is not None else last
+    if not end > begin:
+        raise SystemExit(f"the window from {begin} to {end} ms is empty")
+    return begin, end
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("spikes", help="SONATA spikes file")
+    parser.add_argument("--model", help="model file with the sizes of the populations")
+    parser.add_argument("--from", dest="begin", type=float, metavar="MS")
+    parser.add_argument("--to", dest="end", type=float, metavar="MS")
+    parser.add_argument("--json", metavar="FILE", help="write the statistics there as well")
+    parser.add_argument("--reference", metavar="FILE", help="compare with this file; exit "
+                        "status 1 where a value is outside its bar")
+    parser.add_argument("--case", help="which case of the reference")
+    options = parser.parse_args()
+
+    sizes, _, model_begin, model_end = read_model(options.spikes, options.model)
+    populations = read_spikes(options.spikes, sizes)
+    for population in populations:
+        if not population.size_is_known:
+            print(f"{population.name}: size unknown, taken as the largest node id + 1 = "
+                  f"{population.size} (--model tells)", file=sys.stderr)
+    begin, end, reference = options.begin, options.end, None
+    if options.reference:
+        _, reference_begin, reference_end, reference = load_reference(options.reference,
+                                                                      options.case)
+        begin = reference_begin if begin is None else begin
+        end = reference_end if end is None else end
+    begin, end = window_of(populations, model_begin, model_end, begin, end)
+    found = describe_all(populations, begin, end)
+    print(f"{begin:g} < t <= {end:g} ms")
+    print_statistics(found)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"from": begin, "to": end, "populations": found}, file, indent=1)
+    if reference:
+        rows = compare(found, reference, rate_bars={"L5E": 0.04})
+        print()
+        print_comparison(rows)
+        return 0 if all(row[-1] for row in rows) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
