@@ -54,9 +54,10 @@ LOCAL double network_expected_synapses(const network *n);
 /* Expected in-degree of a neuron of the population, files included.                           */
 LOCAL double network_expected_indegree(const network *n, int population);
 
-/* Explicit edges of the projections by file, for a graph: this rank's slice of the file, pairs
- * (source gid, target gid). Caller frees both arrays. count 0 where the model has none.       */
-COLLECTIVE err network_file_slice(const network *n, MPI_Comm comm, size_t *count, uint32_t **source,
+/* Explicit edges of the projections by file, for a graph: this rank's slices of the files, pairs
+ * (source gid, target gid); before network_collect. Caller frees both arrays. count 0 where the
+ * model has none.                                                                             */
+LOCAL void network_explicit_edges(const network *n, size_t *count, uint32_t **source,
                                   uint32_t **target);
 
 #endif

@@ -1,0 +1,281 @@
+#include "agree.h"
+#include "network_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void network_edges_reserve(network_edges *edges, size_t extra) {
+  const size_t needed = edges->count + extra;
+  if (needed <= edges->capacity) return;
+  size_t capacity = edges->capacity;
+  edges->source = check_grow(edges->source, &capacity, needed, sizeof *edges->source);
+  capacity = edges->capacity;
+  edges->weight = check_grow(edges->weight, &capacity, needed, sizeof *edges->weight);
+  capacity = edges->capacity;
+  edges->delay = check_grow(edges->delay, &capacity, needed, sizeof *edges->delay);
+  capacity = edges->capacity;
+  edges->receptor = check_grow(edges->receptor, &capacity, needed, sizeof *edges->receptor);
+  edges->capacity = capacity;
+}
+
+bool network_rule_is_collected(model_rule rule) {
+  return rule == RULE_FILE || rule == RULE_FIXED_OUTDEGREE;
+}
+
+uint32_t network_owned_index(const network *n, uint32_t gid) {
+  uint32_t low = 0, high = n->owned_count;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (n->owned[middle] < gid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  assert(low < n->owned_count && n->owned[low] == gid);
+  return low;
+}
+
+/* Least, greatest and mean |weight| of a file's edges, and the greatest delay, over all ranks. */
+static err measure_file(network *n, MPI_Comm comm, int j) {
+  network_projection *np = &n->projection[j];
+  const model_projection *p = &n->m->projection[j];
+  double extreme[3] = {0, 0, 0}, sum[2] = {0, (double)np->edges.count}, all[3], total[2];
+  err e = OK;
+  for (size_t i = 0; i < np->edges.count && e == OK; i++) {
+    const double w = np->edges.weight ? p->weight.a * np->edges.weight[i] : 0;
+    extreme[0] = fmax(extreme[0], w);
+    extreme[1] = fmax(extreme[1], -w);
+    sum[0] += fabs(w);
+    if (!np->edges.delay) continue;
+    const double steps = np->edges.delay[i] * p->delay.a / n->m->dt;
+    extreme[2] = fmax(extreme[2], steps);
+    if (lrint(fmin(steps, 1e9)) < 1 || steps > NETWORK_DELAY_MAX)
+      e = check_fail(
+          ERR_USER, "%s:%d: delay: %s: edge %llu has a delay of %g ms; allowed are %g to %g ms",
+          n->m->name, p->delay.place.line, p->file, (unsigned long long)(np->edges.first + i),
+          np->edges.delay[i] * p->delay.a, n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
+  }
+  if ((e = agree(comm, e)) != OK) return e;
+  AGREE_MPI(MPI_Allreduce(extreme, all, 3, MPI_DOUBLE, MPI_MAX, comm));
+  AGREE_MPI(MPI_Allreduce(sum, total, 2, MPI_DOUBLE, MPI_SUM, comm));
+  if (p->weight.kind == DISTRIBUTION_FILE) {
+    np->greatest = all[0];
+    np->least = -all[1];
+    np->mean_magnitude = total[1] > 0 ? total[0] / total[1] : 0;
+    np->unit = np->edges.weights_are_integers ? fabs(p->weight.a) : 0;
+  }
+  if (p->delay.kind == DISTRIBUTION_FILE && lrint(all[2]) > n->max_delay)
+    n->max_delay = (int)lrint(all[2]);
+  return OK;
+}
+
+static err prepare_projection(network *n, MPI_Comm comm, int j) {
+  const model *m = n->m;
+  const model_projection *p = &m->projection[j];
+  network_projection *np = &n->projection[j];
+  err e = OK;
+  if (p->weight.kind != DISTRIBUTION_FILE) {
+    np->weight = sampler_weight_make(&p->weight);
+    sampler_weight_extent(&np->weight, &np->least, &np->greatest, &np->mean_magnitude);
+    const bool central =
+        p->weight.kind == DISTRIBUTION_CONSTANT || p->weight.kind == DISTRIBUTION_NORMAL;
+    np->unit = central ? fabs(p->weight.a) : 0;
+  }
+  if (p->delay.kind != DISTRIBUTION_FILE) {
+    e = sampler_delay_make(&p->delay, m->dt, NETWORK_DELAY_MAX, m->name, &np->delay);
+    const int last = np->delay.first + np->delay.count - 1;
+    if (e == OK && last > n->max_delay) n->max_delay = last;
+  }
+  if ((e = agree(comm, e)) != OK || p->rule != RULE_FILE) return e;
+  e = network_file_read(comm, m->name, p, m->population[p->source].size,
+                        m->population[p->target].size, &np->edges);
+  return e == OK ? measure_file(n, comm, j) : e;
+}
+
+/* Can the projection reach this receptor, and with which greatest |weight|? */
+static double reach(const network *n, int j, int receptor) {
+  const model_projection *p = &n->m->projection[j];
+  const network_projection *np = &n->projection[j];
+  const neuron_model *neuron = n->m->population[p->target].neuron;
+  if (p->receptor >= 0)
+    return p->receptor == receptor ? fmax(fabs(np->least), fabs(np->greatest)) : 0;
+  double greatest = 0;
+  if (neuron->receptor_positive == receptor) greatest = fmax(greatest, np->greatest);
+  if (neuron->receptor_negative == receptor) greatest = fmax(greatest, -np->least);
+  return greatest;
+}
+
+/* The scale of a receptor: the unit of its strongest projection times the power of two that just
+ * lets the greatest weight fit (15 bits; 47 in double precision). Integer multiples of one constant
+ * weight are then exact. */
+static void choose_scale(network *n, int population, int receptor) {
+  const double limit = n->m->double_precision ? 0x1p47 - 1 : 32767;
+  double greatest = 0, unit = 1;
+  for (int j = 0; j < n->m->projections; j++) {
+    if (n->m->projection[j].target != population) continue;
+    const double r = reach(n, j, receptor);
+    if (r <= greatest) continue;
+    greatest = r;
+    unit = n->projection[j].unit > 0 ? n->projection[j].unit : r;
+  }
+  if (greatest > 0) unit *= exp2(ceil(log2(greatest / unit / limit)));
+  if (greatest / unit > limit) unit *= 2; /* log2 rounds */
+  n->scale[population][receptor] = unit;
+}
+
+static err check_accuracy(const network *n, int j) {
+  const model *m = n->m;
+  const model_projection *p = &m->projection[j];
+  for (int r = 0; r < m->population[p->target].neuron->receptors; r++) {
+    const double rounding = n->scale[p->target][r] / 2, mean = n->projection[j].mean_magnitude;
+    if (reach(n, j, r) > 0 && rounding > m->weight_accuracy * mean)
+      return check_fail(ERR_USER,
+                        "%s:%d: weight: a mean weight of %g beside others of the same receptor "
+                        "that need steps of "
+                        "%g is rounded by up to %.2g of itself; simulation.weight_accuracy allows "
+                        "%g (raise it, or "
+                        "set simulation.precision: double)",
+                        m->name, p->weight.place.line, mean, 2 * rounding, rounding / mean,
+                        m->weight_accuracy);
+  }
+  return OK;
+}
+
+err network_create(MPI_Comm comm, const model *m, network **made) {
+  network *n = check_allocate(1, sizeof *n);
+  n->m = m;
+  n->max_delay = 1;
+  n->projection = check_allocate((size_t)m->projections, sizeof *n->projection);
+  n->scale = check_allocate((size_t)m->populations, sizeof *n->scale);
+  err e = OK;
+  for (int j = 0; j < m->projections && e == OK; j++) e = prepare_projection(n, comm, j);
+  for (int p = 0; p < m->populations && e == OK; p++)
+    for (int r = 0; r < m->population[p].neuron->receptors; r++) choose_scale(n, p, r);
+  for (int j = 0; j < m->projections && e == OK; j++) e = check_accuracy(n, j);
+  if (e != OK) {
+    network_free(n);
+    n = NULL;
+  }
+  *made = n;
+  return e;
+}
+
+void network_release(network *n) {
+  for (int j = 0; j < n->m->projections; j++) {
+    network_projection *np = &n->projection[j];
+    free(np->indegree);
+    free(np->first);
+    free(np->collected);
+    np->indegree = NULL;
+    np->first = NULL;
+    np->collected = NULL;
+    network_file_release(&np->edges);
+  }
+  free(n->owned);
+  n->owned = NULL;
+  n->owned_count = 0;
+}
+
+void network_free(network *n) {
+  if (!n) return;
+  network_release(n);
+  for (int j = 0; j < n->m->projections; j++) sampler_delay_free(&n->projection[j].delay);
+  free(n->projection);
+  free(n->scale);
+  free(n);
+}
+
+void network_weights(const network *n, int projection, int count, const uint32_t *word,
+                     int64_t *weight, uint8_t *receptor) {
+  const model_projection *p = &n->m->projection[projection];
+  const network_projection *np = &n->projection[projection];
+  const neuron_model *neuron = n->m->population[p->target].neuron;
+  const double *scale = n->scale[p->target];
+  const int positive = p->receptor >= 0 ? p->receptor : neuron->receptor_positive;
+  const int negative = p->receptor >= 0 ? p->receptor : neuron->receptor_negative;
+  const int first = np->greatest > 0 ? positive : negative;
+  const int other = positive + negative - first;
+  sampler_weight_draw(&np->weight, scale[first], count, word, weight);
+  memset(receptor, first, (size_t)count);
+  if (first == other || np->least >= 0 || np->greatest <= 0) return;
+  for (int i = 0; i < count; i++) {
+    if (weight[i] >= 0) continue;
+    sampler_weight_draw(&np->weight, scale[other], 1, &word[i], &weight[i]);
+    receptor[i] = (uint8_t)other;
+  }
+}
+
+static void append_collected(const network *n, int j, uint32_t gid, network_edges *edges) {
+  const network_projection *np = &n->projection[j];
+  const uint32_t own = network_owned_index(n, gid);
+  const size_t first = np->first[own], count = np->first[own + 1] - first;
+  network_edges_reserve(edges, count);
+  for (size_t i = 0; i < count; i++) {
+    const collected_edge *edge = &np->collected[first + i];
+    const size_t at = edges->count++;
+    edges->source[at] = edge->source;
+    edges->weight[at] = edge->weight;
+    edges->delay[at] = edge->delay;
+    edges->receptor[at] = edge->receptor;
+  }
+}
+
+static void append_edges(const network *n, uint32_t gid, bool full, network_edges *edges) {
+  const int population = model_population_of(n->m, gid);
+  for (int j = 0; j < n->m->projections; j++) {
+    if (n->m->projection[j].target != population) continue;
+    if (network_rule_is_collected(n->m->projection[j].rule))
+      append_collected(n, j, gid, edges);
+    else
+      network_rule_draw(n, j, gid, full, edges);
+  }
+}
+
+void network_in_edges(const network *n, uint32_t gid, network_edges *edges) {
+  append_edges(n, gid, true, edges);
+}
+
+void network_in_sources(const network *n, uint32_t gid, network_edges *edges) {
+  append_edges(n, gid, false, edges);
+}
+
+double network_weight_scale(const network *n, int population, int receptor) {
+  return n->scale[population][receptor];
+}
+
+int network_max_delay(const network *n) { return n->max_delay; }
+
+double network_expected_indegree(const network *n, int population) {
+  double sum = model_expected_indegree(n->m, population);
+  for (int j = 0; j < n->m->projections; j++) {
+    const model_projection *p = &n->m->projection[j];
+    if (p->target == population && p->rule == RULE_FILE && n->m->population[population].size > 0)
+      sum += (double)n->projection[j].edges.total / n->m->population[population].size;
+  }
+  return sum;
+}
+
+double network_expected_synapses(const network *n) {
+  double sum = 0;
+  for (int p = 0; p < n->m->populations; p++)
+    sum += network_expected_indegree(n, p) * n->m->population[p].size;
+  return sum;
+}
+
+void network_explicit_edges(const network *n, size_t *count, uint32_t **source, uint32_t **target) {
+  *count = 0;
+  for (int j = 0; j < n->m->projections; j++) *count += n->projection[j].edges.count;
+  *source = check_allocate(*count, sizeof **source);
+  *target = check_allocate(*count, sizeof **target);
+  size_t at = 0;
+  for (int j = 0; j < n->m->projections; j++) {
+    const model_projection *p = &n->m->projection[j];
+    const network_file_slice *s = &n->projection[j].edges;
+    for (size_t i = 0; i < s->count; i++, at++) {
+      (*source)[at] = n->m->population[p->source].first_gid + s->source[i];
+      (*target)[at] = n->m->population[p->target].first_gid + s->target[i];
+    }
+  }
+}

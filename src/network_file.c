@@ -1,0 +1,252 @@
+#include "network_file.h"
+#include "agree.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct { /* what every message begins with, and where reading stands */
+  MPI_Comm comm;
+  const char *name;
+  const model_projection *p;
+  hid_t file, edges; /* the file and its /edges/<population> */
+  char population[256];
+} reader;
+
+#define FAIL(r, format, ...)                                                                       \
+  check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->p->place.line, (r)->p->file,    \
+             __VA_ARGS__)
+
+static err open_file(reader *r) {
+  int rank;
+  MPI_Comm_rank(r->comm, &rank);
+  err e = OK;
+  if (rank == 0 && access(r->p->file, R_OK) != 0)
+    e = FAIL(r, "cannot be read: %s", strerror(errno));
+  if ((e = agree(r->comm, e)) != OK) return e;
+  const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_mpio(access_list, r->comm, MPI_INFO_NULL);
+  H5Pset_all_coll_metadata_ops(access_list, true);
+  r->file = H5Fopen(r->p->file, H5F_ACC_RDONLY, access_list);
+  H5Pclose(access_list);
+  return r->file < 0 ? FAIL(r, "%s", "is not an HDF5 file, or is truncated") : OK;
+}
+
+static err open_population(reader *r) {
+  H5G_info_t info;
+  const hid_t group = H5Gopen2(r->file, "/edges", H5P_DEFAULT);
+  if (group < 0) return FAIL(r, "%s", "has no group /edges (SONATA layout expected)");
+  err e = OK;
+  H5Gget_info(group, &info);
+  if (r->p->edges) {
+    snprintf(r->population, sizeof r->population, "%s", r->p->edges);
+    if (H5Lexists(group, r->population, H5P_DEFAULT) <= 0)
+      e = FAIL(r, "has no edge population '%s' in /edges", r->population);
+  } else if (info.nlinks != 1) {
+    e = FAIL(r, "holds %d edge populations: name one by the key 'edges'", (int)info.nlinks);
+  } else {
+    H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, 0, r->population,
+                       sizeof r->population, H5P_DEFAULT);
+  }
+  if (e == OK && (r->edges = H5Gopen2(group, r->population, H5P_DEFAULT)) < 0)
+    e = FAIL(r, "/edges/%s is not a group", r->population);
+  H5Gclose(group);
+  return e;
+}
+
+/* Length of a one-dimensional dataset under the population. */
+static err dataset_length(reader *r, const char *path, hsize_t *length, bool *integers) {
+  const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
+  if (data < 0) return FAIL(r, "has no dataset /edges/%s/%s", r->population, path);
+  const hid_t space = H5Dget_space(data), type = H5Dget_type(data);
+  const H5T_class_t class = H5Tget_class(type);
+  err e = OK;
+  if (H5Sget_simple_extent_ndims(space) != 1 || (class != H5T_INTEGER && class != H5T_FLOAT))
+    e = FAIL(r, "/edges/%s/%s is not a one-dimensional array of numbers", r->population, path);
+  else
+    H5Sget_simple_extent_dims(space, length, NULL);
+  if (integers) *integers = class == H5T_INTEGER;
+  H5Tclose(type);
+  H5Sclose(space);
+  H5Dclose(data);
+  return e;
+}
+
+/* Read positions first .. first + count - 1 of a dataset, all ranks together. */
+static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count, hid_t type,
+                      void *out) {
+  const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
+  if (data < 0) return FAIL(r, "has no dataset /edges/%s/%s", r->population, path);
+  const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
+  H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+  const hid_t memory = H5Screate_simple(1, &count, NULL);
+  if (count > 0) {
+    H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &first, NULL, &count, NULL);
+  } else {
+    H5Sselect_none(in_file);
+    H5Sselect_none(memory);
+  }
+  const herr_t status = H5Dread(data, type, memory, in_file, transfer, out);
+  H5Sclose(memory);
+  H5Sclose(in_file);
+  H5Pclose(transfer);
+  H5Dclose(data);
+  if (status < 0) return FAIL(r, "/edges/%s/%s cannot be read", r->population, path);
+  return OK;
+}
+
+static err read_ids(reader *r, const char *path, const network_file_slice *s, uint32_t limit,
+                    uint32_t *out) {
+  uint64_t *ids = check_allocate(s->count, sizeof *ids);
+  err e = read_slice(r, path, s->first, s->count, H5T_NATIVE_UINT64, ids);
+  for (size_t i = 0; i < s->count && e == OK; i++) {
+    if (ids[i] >= limit)
+      e = FAIL(r, "/edges/%s/%s[%llu] is %llu, but the population has nodes 0 to %lld",
+               r->population, path, (unsigned long long)(s->first + i), (unsigned long long)ids[i],
+               (long long)limit - 1);
+    out[i] = (uint32_t)ids[i];
+  }
+  free(ids);
+  return agree(r->comm, e);
+}
+
+/* Where each edge's attributes stand: group and index inside it. Files without the two datasets
+ * have one group, 0, in edge order. */
+typedef struct {
+  uint32_t *group;
+  uint64_t *index;
+} attribute_places;
+
+static err read_places(reader *r, const network_file_slice *s, attribute_places *places) {
+  places->group = check_allocate(s->count, sizeof *places->group);
+  places->index = check_allocate(s->count, sizeof *places->index);
+  for (size_t i = 0; i < s->count; i++) places->index[i] = s->first + i;
+  if (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) <= 0) return OK;
+  hsize_t groups = 0, indices = 0;
+  err e = dataset_length(r, "edge_group_id", &groups, NULL);
+  if (e == OK) e = dataset_length(r, "edge_group_index", &indices, NULL);
+  if (e == OK && (groups != s->total || indices != s->total))
+    e = FAIL(r,
+             "/edges/%s: edge_group_id has %llu entries, edge_group_index %llu, target_node_id "
+             "%llu: they must be equal",
+             r->population, (unsigned long long)groups, (unsigned long long)indices,
+             (unsigned long long)s->total);
+  if (e == OK)
+    e = read_slice(r, "edge_group_id", s->first, s->count, H5T_NATIVE_UINT32, places->group);
+  if (e == OK)
+    e = read_slice(r, "edge_group_index", s->first, s->count, H5T_NATIVE_UINT64, places->index);
+  return agree(r->comm, e);
+}
+
+/* One group's part of an attribute: the range of its indices that this rank's edges name. */
+static err read_group(reader *r, const network_file_slice *s, const attribute_places *places,
+                      uint32_t group, const char *attribute, bool *integers, double *out) {
+  char path[512];
+  snprintf(path, sizeof path, "%u/%s", group, attribute);
+  hsize_t length = 0;
+  err e = dataset_length(r, path, &length, integers);
+  uint64_t least = UINT64_MAX, end = 0;
+  for (size_t i = 0; i < s->count && e == OK; i++) {
+    if (places->group[i] != group) continue;
+    if (places->index[i] >= length)
+      e = FAIL(r, "/edges/%s/%s has %llu entries, but edge %llu stands at index %llu of it",
+               r->population, path, (unsigned long long)length, (unsigned long long)(s->first + i),
+               (unsigned long long)places->index[i]);
+    if (places->index[i] < least) least = places->index[i];
+    if (places->index[i] >= end) end = places->index[i] + 1;
+  }
+  if ((e = agree(r->comm, e)) != OK) return e;
+  const hsize_t count = end > least ? end - least : 0;
+  double *values = check_allocate(count, sizeof *values);
+  e = read_slice(r, path, count ? least : 0, count, H5T_NATIVE_DOUBLE, values);
+  for (size_t i = 0; i < s->count && e == OK; i++) {
+    if (places->group[i] != group) continue;
+    out[i] = values[places->index[i] - least];
+    if (!isfinite(out[i]))
+      e = FAIL(r, "/edges/%s/%s[%llu] is %g: a finite number is needed", r->population, path,
+               (unsigned long long)places->index[i], out[i]);
+  }
+  free(values);
+  return agree(r->comm, e);
+}
+
+static err read_attribute(reader *r, const network_file_slice *s, const attribute_places *places,
+                          const char *attribute, bool *integers, double *out) {
+  uint32_t highest = 0, groups;
+  for (size_t i = 0; i < s->count; i++)
+    if (places->group[i] > highest) highest = places->group[i];
+  AGREE_MPI(MPI_Allreduce(&highest, &groups, 1, MPI_UINT32_T, MPI_MAX, r->comm));
+  *integers = true;
+  err e = OK;
+  for (uint32_t g = 0; g <= groups && e == OK; g++) {
+    bool whole = true;
+    char path[32];
+    snprintf(path, sizeof path, "%u", g);
+    if (groups > 0 && H5Lexists(r->edges, path, H5P_DEFAULT) <= 0) continue;
+    e = read_group(r, s, places, g, attribute, &whole, out);
+    *integers = *integers && whole;
+  }
+  return e;
+}
+
+static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_file_slice *s) {
+  hsize_t from = 0, to = 0;
+  err e = dataset_length(r, "source_node_id", &from, NULL);
+  if (e == OK) e = dataset_length(r, "target_node_id", &to, NULL);
+  if (e == OK && from != to)
+    e = FAIL(r,
+             "/edges/%s: source_node_id has %llu entries, target_node_id %llu: they must be equal",
+             r->population, (unsigned long long)from, (unsigned long long)to);
+  if ((e = agree(r->comm, e)) != OK) return e;
+  int rank, ranks;
+  MPI_Comm_rank(r->comm, &rank);
+  MPI_Comm_size(r->comm, &ranks);
+  s->total = from;
+  s->first = from * (uint64_t)rank / (uint64_t)ranks;
+  s->count = (size_t)(from * (uint64_t)(rank + 1) / (uint64_t)ranks - s->first);
+  s->source = check_allocate(s->count, sizeof *s->source);
+  s->target = check_allocate(s->count, sizeof *s->target);
+  if ((e = read_ids(r, "source_node_id", s, sources, s->source)) != OK) return e;
+  if ((e = read_ids(r, "target_node_id", s, targets, s->target)) != OK) return e;
+
+  attribute_places places = {0};
+  bool integers;
+  if (r->p->weight.attribute || r->p->delay.attribute) e = read_places(r, s, &places);
+  if (e == OK && r->p->weight.attribute) {
+    s->weight = check_allocate(s->count, sizeof *s->weight);
+    e = read_attribute(r, s, &places, r->p->weight.attribute, &s->weights_are_integers, s->weight);
+  }
+  if (e == OK && r->p->delay.attribute) {
+    s->delay = check_allocate(s->count, sizeof *s->delay);
+    e = read_attribute(r, s, &places, r->p->delay.attribute, &integers, s->delay);
+  }
+  free(places.group);
+  free(places.index);
+  return e;
+}
+
+err network_file_read(MPI_Comm comm, const char *name, const model_projection *p, uint32_t sources,
+                      uint32_t targets, network_file_slice *read) {
+  reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
+  *read = (network_file_slice){0};
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  err e = agree(comm, open_file(&r));
+  if (e == OK) e = agree(comm, open_population(&r));
+  if (e == OK) e = read_edges(&r, sources, targets, read);
+  if (r.edges >= 0) H5Gclose(r.edges);
+  if (r.file >= 0) H5Fclose(r.file);
+  return agree(comm, e);
+}
+
+void network_file_release(network_file_slice *slice) {
+  free(slice->source);
+  free(slice->target);
+  free(slice->weight);
+  free(slice->delay);
+  slice->source = slice->target = NULL;
+  slice->weight = slice->delay = NULL;
+  slice->count = 0;
+}

@@ -1,0 +1,25 @@
+/* network_file.h - edges in the SONATA layout, read in parallel. */
+#ifndef SHINKEI_NETWORK_FILE_H
+#define SHINKEI_NETWORK_FILE_H
+
+#include "model.h"
+#include <mpi.h>
+
+/* One rank's share of a file's edges: positions first .. first + count - 1. */
+typedef struct {
+  uint64_t total, first;
+  size_t count;
+  uint32_t *source, *target; /* [count] node ids inside their populations           */
+  double *weight;            /* [count] the weight attribute; NULL where none is asked */
+  double *delay;             /* [count] [ms] likewise                               */
+  bool weights_are_integers; /* by the type of the dataset                          */
+} network_file_slice;
+
+/* Read /edges/<p->edges> of p->file (its only edge population where p->edges is NULL). `name`: of
+ * the model file. ERR_USER: missing, not HDF5, truncated, arrays of different lengths, an id out of
+ * range, a weight or delay that is not finite. */
+COLLECTIVE err network_file_read(MPI_Comm comm, const char *name, const model_projection *p,
+                                 uint32_t sources, uint32_t targets, network_file_slice *read);
+LOCAL void network_file_release(network_file_slice *slice);
+
+#endif

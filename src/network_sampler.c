@@ -1,0 +1,144 @@
+#include "network_sampler.h"
+#include "random.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Standard normal quantiles at i / INTERVALS; between them linear (error below 4e-5), in the EXACT
+ * outer intervals on both sides computed anew for each draw. */
+enum { INTERVALS = 8192, EXACT = 32 };
+static double quantile_table[INTERVALS + 1];
+
+static __attribute__((constructor)) void fill_quantile_table(void) {
+  for (int i = 1; i < INTERVALS; i++)
+    quantile_table[i] = random_normal_quantile((double)i / INTERVALS);
+}
+
+static inline double normal_quantile(double p) {
+  const double position = p * INTERVALS;
+  const int i = (int)position;
+  if (i < EXACT || i >= INTERVALS - EXACT) return random_normal_quantile(p);
+  const double fraction = position - i;
+  return quantile_table[i] + fraction * (quantile_table[i + 1] - quantile_table[i]);
+}
+
+/* Probability that a standard normal or lognormal variate lies below a bound of its value. */
+static double probability_below(const model_distribution *d, double bound) {
+  if (isinf(bound)) return bound > 0;
+  if (d->kind == DISTRIBUTION_LOGNORMAL) {
+    if (bound <= 0) return 0;
+    bound = log(bound);
+  }
+  if (d->b == 0) return bound >= d->a;
+  return random_normal_probability((bound - d->a) / d->b);
+}
+
+sampler_weight sampler_weight_make(const model_distribution *d) {
+  sampler_weight s = {.kind = d->kind, .a = d->a, .b = d->b, .low = 0, .span = 1};
+  if (d->kind == DISTRIBUTION_NORMAL || d->kind == DISTRIBUTION_LOGNORMAL) {
+    if (d->b > 0) {
+      s.low = probability_below(d, d->minimum);
+      s.span = probability_below(d, d->maximum) - s.low;
+    }
+  }
+  return s;
+}
+
+static double value_at(const sampler_weight *s, double u) {
+  /* 1 - 2^-53 is the greatest number below 1 that the quantile takes */
+  const double p = fmin(fmax(s->low + s->span * u, 0x1p-1000), 1 - 0x1p-53);
+  switch (s->kind) {
+  case DISTRIBUTION_NORMAL:
+    return s->a + s->b * normal_quantile(p);
+  case DISTRIBUTION_LOGNORMAL:
+    return exp(s->a + s->b * normal_quantile(p));
+  case DISTRIBUTION_UNIFORM:
+    return s->a + (s->b - s->a) * u;
+  default:
+    return s->a;
+  }
+}
+
+void sampler_weight_extent(const sampler_weight *s, double *least, double *greatest,
+                           double *mean_magnitude) {
+  enum { POINTS = 1024 };
+  *least = value_at(s, random_unit(0));
+  *greatest = value_at(s, random_unit(UINT32_MAX));
+  double sum = 0;
+  for (int i = 0; i < POINTS; i++) sum += fabs(value_at(s, (i + 0.5) / POINTS));
+  *mean_magnitude = sum / POINTS;
+}
+
+void sampler_weight_draw(const sampler_weight *s, double scale, int count, const uint32_t *word,
+                         int64_t *out) {
+  const double inverse = 1 / scale;
+  if (s->kind == DISTRIBUTION_CONSTANT) {
+    for (int i = 0; i < count; i++) out[i] = llrint(s->a * inverse);
+    return;
+  }
+  for (int i = 0; i < count; i++) out[i] = llrint(value_at(s, random_unit(word[i])) * inverse);
+}
+
+/* Probability that the delay, before rounding, lies below ms. */
+static double delay_below(const model_distribution *d, double ms) {
+  switch (d->kind) {
+  case DISTRIBUTION_NORMAL:
+  case DISTRIBUTION_LOGNORMAL:
+    return probability_below(d, ms);
+  case DISTRIBUTION_UNIFORM:
+    return fmin(fmax((ms - d->a) / (d->b - d->a), 0), 1);
+  default:
+    return ms >= d->a;
+  }
+}
+
+static void fill_guide(sampler_delay *s) {
+  for (uint32_t top = 0, k = 0; top < 256; top++) {
+    while (s->threshold[k] < top << 24) k++;
+    s->guide[top] = (uint16_t)k;
+  }
+}
+
+/* Steps of dt in ms, kept in the range of an int. */
+static int steps_of(double ms, double dt, int longest) {
+  return (int)lrint(fmin(fmax(ms / dt, 0), longest + 1.0));
+}
+
+err sampler_delay_make(const model_distribution *d, double dt, int longest, const char *name,
+                       sampler_delay *made) {
+  int first, last;
+  if (d->kind == DISTRIBUTION_CONSTANT) {
+    first = last = steps_of(d->a, dt, longest);
+  } else {
+    first = isinf(d->minimum) ? 1 : steps_of(d->minimum, dt, longest);
+    last = isinf(d->maximum) ? longest : steps_of(d->maximum, dt, longest);
+    if (first < 1) first = 1;
+    while (first < last && delay_below(d, (first + 0.5) * dt) <= 0) first++;
+    while (last > first && 1 - delay_below(d, (last - 0.5) * dt) < 0x1p-32) last--;
+  }
+  const bool bounded = d->kind == DISTRIBUTION_CONSTANT || !isinf(d->maximum);
+  if (first < 1 || last > longest ||
+      (!bounded && 1 - delay_below(d, (longest + 0.5) * dt) > 0x1p-32))
+    return check_fail(
+        ERR_USER,
+        "%s:%d: delay: values reach past the allowed range of %g to %g ms (%d steps of dt)", name,
+        d->place.line, dt, longest * dt, longest);
+  made->first = first;
+  made->count = last - first + 1;
+  made->threshold = check_allocate((size_t)made->count, sizeof(uint32_t));
+  const double below = delay_below(d, (first - 0.5) * dt);
+  const double span = delay_below(d, (last + 0.5) * dt) - below;
+  for (int k = 0; k < made->count; k++) {
+    double p = span > 0 ? (delay_below(d, (first + k + 0.5) * dt) - below) / span : 1;
+    made->threshold[k] = (uint32_t)fmin(p * 0x1p32, 0x1p32 - 1);
+  }
+  made->threshold[made->count - 1] = UINT32_MAX;
+  fill_guide(made);
+  return OK;
+}
+
+void sampler_delay_free(sampler_delay *s) {
+  free(s->threshold);
+  s->threshold = NULL;
+}
