@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+"""Turn a connectivity table into a connectome file: SONATA edges that shinkei reads.
+
+    connectome.py Connectivity_783.csv --out fly_edges.h5 --nodes fly_nodes.h5
+    connectome.py connections.csv.gz --out fly_edges.h5 --nodes fly_nodes.h5
+    connectome.py my_table.csv --pre from --post to --count strength --out edges.h5
+
+The table is CSV (.csv, .csv.gz) or, where pyarrow or fastparquet is installed, Parquet. Columns are
+recognised by name; --pre, --post and --count name others:
+  Presynaptic_Index, Postsynaptic_Index, "Excitatory x Connectivity"   model index, signed count
+      (Presynaptic_ID and Postsynaptic_ID give the root ids for --nodes)
+  pre_root_id, post_root_id, syn_count, nt_type                        FlyWire Codex; GABA and GLUT
+      count as inhibitory, everything else as excitatory
+  source, target, weight
+Rows of the same pair (a pair in several neuropils) are summed, and it is said how many. Where the
+table has root ids alone, neurons are numbered by ascending root id; --ids FILE (text, one a line, or
+.npy) gives the list of all neurons, so that those without connections are numbered as well.
+"""
+import argparse
+import csv
+import gzip
+import importlib.util
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sonata
+
+LAYOUTS = [("Presynaptic_Index", "Postsynaptic_Index", "Excitatory x Connectivity"),
+           ("pre_root_id", "post_root_id", "syn_count"),
+           ("source", "target", "weight")]
+ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
+TRANSMITTER, INHIBITORY = "nt_type", ("GABA", "GLUT")
+ROOT_ID_LEAST = 10**15  # smaller numbers are indices
+
+
+def fail(message):
+    raise SystemExit(f"connectome.py: {message}")
+
+
+class CsvTable:
+    def __init__(self, path):
+        self.path = path
+        with self.open() as file:
+            self.names = next(csv.reader(file), [])
+
+    def open(self):
+        if self.path.endswith(".gz"):
+            return gzip.open(self.path, "rt", newline="", encoding="utf-8")
+        return open(self.path, newline="", encoding="utf-8")
+
+    def columns(self, wanted):
+        """{name: array}; wanted {name: dtype}."""
+        kinds = [(f"column{i}", kind) for i, kind in enumerate(wanted.values())]
+        places = [self.names.index(name) for name in wanted]
+        try:
+            with self.open() as file:
+                rows = np.loadtxt(file, delimiter=",", skiprows=1, usecols=places, dtype=kinds,
+                                  quotechar='"', comments=None, ndmin=1)
+        except ValueError as problem:
+            fail(f"{self.path}: {problem}")
+        return {name: rows[f"column{i}"] for i, name in enumerate(wanted)}
+
+
+class ParquetTable:
+    def __init__(self, path):
+        self.path = path
+        if importlib.util.find_spec("pyarrow"):
+            import pyarrow.parquet
+            self.file = pyarrow.parquet.ParquetFile(path)
+            self.names = self.file.schema.names
+            self.read = lambda names: {
+                name: column.to_numpy() for name, column in
+                zip(names, self.file.read(columns=names).select(names).columns)}
+        elif importlib.util.find_spec("fastparquet"):
+            import fastparquet
+            self.file = fastparquet.ParquetFile(path)
+            self.names = self.file.columns
+            self.read = lambda names: {
+                name: column.to_numpy() for name, column in self.file.to_pandas(names).items()}
+        else:
+            fail(f"{path}: reading Parquet needs pyarrow or fastparquet, neither is installed; "
+                 "save the table as CSV instead")
+
+    def columns(self, wanted):
+        read = self.read(list(wanted))
+        return {name: read[name].astype(kind) for name, kind in wanted.items()}
+
+
+def open_table(path):
+    if not os.path.exists(path):
+        fail(f"{path}: no such file")
+    return ParquetTable(path) if path.endswith((".parquet", ".pq")) else CsvTable(path)
+
+
+def choose_columns(table, options):
+    """Names of the columns (pre, post, count)."""
+    if options.pre or options.post or options.count:
+        chosen = (options.pre, options.post, options.count)
+        if None in chosen:
+            fail("--pre, --post and --count go together")
+    else:
+        chosen = next((names for names in LAYOUTS if set(names) <= set(table.names)), None)
+        if chosen is None:
+            fail(f"{table.path}: columns not recognised, name them by --pre, --post and --count; "
+                 "the table has: " + ", ".join(table.names))
+    for name in chosen:
+        if name not in table.names:
+            fail(f"{table.path}: no column '{name}'; the table has: " + ", ".join(table.names))
+    return chosen
+
+
+def read_table(table, options):
+    """pre[n], post[n] (indices or root ids), signed count[n], {index: root id} pairs or None."""
+    pre, post, count = choose_columns(table, options)
+    wanted = {pre: np.int64, post: np.int64, count: np.float64}
+    signed = TRANSMITTER in table.names and count == "syn_count"
+    if signed:
+        wanted[TRANSMITTER] = "U8"
+    with_ids = pre == LAYOUTS[0][0] and set(ROOT_IDS) <= set(table.names)
+    if with_ids:
+        wanted.update({name: np.int64 for name in ROOT_IDS})
+    read = table.columns(wanted)
+    weight = read[count]
+    if not np.isfinite(weight).all():
+        fail(f"{table.path}: row {int(np.argmin(np.isfinite(weight))) + 2}: {count} is not a number")
+    if signed:
+        weight = np.where(np.isin(read[TRANSMITTER], INHIBITORY), -weight, weight)
+    ids = None
+    if with_ids:
+        ids = (np.concatenate((read[pre], read[post])),
+               np.concatenate([read[name] for name in ROOT_IDS]))
+    return read[pre], read[post], weight, ids
+
+
+def read_ids(path):
+    if path.endswith(".npy"):
+        return np.sort(np.load(path).astype(np.int64))
+    if path.endswith(".npy.gz"):
+        with gzip.open(path) as file:
+            return np.sort(np.load(file).astype(np.int64))
+    return np.sort(np.loadtxt(path, dtype=np.int64, ndmin=1))
+
+
+def number_neurons(pre, post, pairs, known):
+    """(pre, post) as node ids from 0, number of neurons, root id of each (0: unknown)."""
+    if min(pre.min(initial=0), post.min(initial=0)) < 0:
+        fail("a negative neuron number in the table")
+    if max(pre.max(initial=0), post.max(initial=0)) >= ROOT_ID_LEAST:
+        roots = known if known is not None else np.unique(np.concatenate((pre, post)))
+        new = [np.searchsorted(roots, ids) for ids in (pre, post)]
+        for place, ids in zip(new, (pre, post)):
+            absent = roots[np.minimum(place, len(roots) - 1)] != ids
+            if absent.any():
+                fail(f"root id {ids[absent][0]} of the table is not in the list of neurons")
+        return new[0], new[1], len(roots), roots
+    count = int(max(pre.max(initial=-1), post.max(initial=-1))) + 1
+    roots = np.zeros(max(count, len(known) if known is not None else 0), np.int64)
+    if known is not None:
+        roots[:len(known)] = known
+    if pairs is not None:
+        roots[pairs[0]] = pairs[1]
+    return pre, post, len(roots), roots
+
+
+def merge_pairs(pre, post, weight, neurons):
+    """Sum the rows of a pair."""
+    key = post * np.int64(max(neurons, 1)) + pre
+    unique, place = np.unique(key, return_inverse=True)
+    return (unique % max(neurons, 1), unique // max(neurons, 1),
+            np.bincount(place, weight, len(unique)))
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", help="CSV, gzipped CSV or Parquet")
+    parser.add_argument("--out", required=True, help="SONATA edges file to write")
+    parser.add_argument("--nodes", help="SONATA nodes file to write, with the root ids")
+    parser.add_argument("--ids", help="list of all neurons' root ids")
+    parser.add_argument("--population", default="fly", help="name of the population (default fly)")
+    parser.add_argument("--pre", help="column of the presynaptic neuron")
+    parser.add_argument("--post", help="column of the postsynaptic neuron")
+    parser.add_argument("--count", help="column of the signed synapse count")
+    options = parser.parse_args()
+
+    pre, post, weight, pairs = read_table(open_table(options.table), options)
+    known = read_ids(options.ids) if options.ids else None
+    rows = len(pre)
+    pre, post, neurons, roots = number_neurons(pre, post, pairs, known)
+    pre, post, weight = merge_pairs(pre, post, weight, neurons)
+    whole = np.array_equal(weight, np.rint(weight)) and abs(weight).max(initial=0) < 2**31
+    edges = f"{options.population}_{options.population}"
+    sonata.write_edges(options.out, edges, options.population, options.population, pre, post,
+                       {"syn_weight": weight.astype(np.int32 if whole else np.float32)})
+    if options.nodes:
+        sonata.write_nodes(options.nodes, options.population, neurons,
+                           {"flywire_root_id": roots.astype(np.uint64)})
+    print(f"{rows} rows, {len(pre)} connections after {rows - len(pre)} rows were summed with others "
+          f"of the same pair, {int(abs(weight).sum())} synapses, {neurons} neurons; "
+          f"{int((weight > 0).sum())} excitatory, {int((weight < 0).sum())} inhibitory, "
+          f"{int((weight == 0).sum())} of weight 0")
+    print(f"edge population {edges} in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

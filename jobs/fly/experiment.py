@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""The sugar experiment of Shiu et al. 2024: drive the taste neurons, read the motor neuron MN9.
+
+    experiment.py --edges fly_fly_edges.h5 --nodes fly_nodes.h5 --node-sets node_sets.json \\
+                  --drive sugar_grn --read MN9_left,MN9_right --out results/sugar
+    ... --published rates_sugarR.csv     compare with the published rates (flywire_id,
+                                         rate_hz_mean, rate_hz_std)
+
+Runs shinkei once a trial with seeds 1, 2, ..., each for --duration, and leaves in --out the model
+file, each trial's results, and rates.csv: mean and standard deviation of every neuron's rate over the
+trials. All options of make_model.py apply. Environment: SHINKEI, the binary (default: build/shinkei
+of this source tree, or the one on the PATH).
+"""
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import yaml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import make_model
+import sonata
+
+
+def find_program():
+    built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "shinkei")
+    for path in (os.environ.get("SHINKEI"), built, shutil.which("shinkei")):
+        if path and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    raise SystemExit("no shinkei: build it first (README), or set SHINKEI")
+
+
+def run_trial(program, model_path, seed, folder):
+    """One trial; ends the program with shinkei's own message where it fails."""
+    done = subprocess.run([program, "run", model_path, "--seed", str(seed), "--out", folder,
+                           "--overwrite"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"trial {seed} failed with status {done.returncode}:\n"
+                         f"{done.stdout}{done.stderr}")
+
+
+def trial_rates(folder, population, neurons, duration):
+    """Rate [Hz] of every neuron."""
+    _, node = sonata.read_spikes(os.path.join(folder, "spikes.h5"), population)
+    return np.bincount(node, minlength=neurons) / (duration * 1e-3)
+
+
+def read_published(path, roots):
+    """(mean, sd) for each neuron; a neuron that the file leaves out was silent."""
+    place = {int(root): node for node, root in enumerate(roots)}
+    mean, deviation = np.zeros(len(roots)), np.zeros(len(roots))
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            node = place.get(int(row["flywire_id"]))
+            if node is not None:
+                mean[node] = float(row["rate_hz_mean"])
+                deviation[node] = float(row["rate_hz_std"])
+    return mean, deviation
+
+
+def write_rates(path, rates, roots):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("node_id,flywire_id,rate_hz_mean,rate_hz_std\n")
+        for node, (mean, deviation) in enumerate(zip(rates.mean(axis=0), rates.std(axis=0))):
+            root = roots[node] if roots is not None else ""
+            file.write(f"{node},{root},{mean:.4f},{deviation:.4f}\n")
+
+
+def report(options, rates, read, published):
+    print(f"\n{len(rates)} trials of {options.duration:g} ms: "
+          f"{rates.sum(axis=1).mean() * options.duration * 1e-3:.0f} spikes a trial, "
+          f"{int((rates.max(axis=0) > 0).sum())} neurons active")
+    head = f"{'neuron':>22} {'rate/Hz':>16}"
+    print(head + (f" {'published':>16}" if published else ""))
+    for name, node in read:
+        here = f"{rates[:, node].mean():8.1f} +- {rates[:, node].std():4.1f}"
+        there = f"{published[0][node]:8.1f} +- {published[1][node]:4.1f}" if published else ""
+        print(f"{name:>22} {here:>16} {there:>16}")
+    if published:
+        r = np.corrcoef(rates.mean(axis=0), published[0])[0, 1]
+        print(f"correlation of all neurons' rates with the published ones: r = {r:.4f}")
+
+
+def main():
+    parser = make_model.parser()
+    parser.description = __doc__
+    parser.add_argument("--trials", type=int, default=30, help="default 30")
+    parser.add_argument("--read", default="", help="neurons to print, named like those of --drive")
+    parser.add_argument("--published", help="CSV file of rates to compare with; needs --nodes")
+    parser.add_argument("--out", required=True, help="folder for the results")
+    options = parser.parse_args()
+    if options.published and not options.nodes:
+        parser.error("--published needs --nodes, where the root ids are")
+
+    program, model = find_program(), make_model.build(options)
+    os.makedirs(options.out, exist_ok=True)
+    model_path = os.path.join(options.out, "model.yaml")
+    with open(model_path, "w", encoding="utf-8") as file:
+        yaml.safe_dump(model, file, sort_keys=False, default_flow_style=None, width=100)
+    (population, entry), = model["populations"].items()
+    node_sets = make_model.read_node_sets(options.node_sets)
+    read = [(name, node) for name in filter(None, options.read.split(","))
+            for node in make_model.find_nodes(name, node_sets, options.nodes, population,
+                                              entry["size"])]
+    roots = (sonata.node_attribute(options.nodes, population, "flywire_root_id")
+             if options.nodes else None)
+
+    rates = np.zeros((options.trials, entry["size"]))
+    for trial in range(options.trials):
+        folder = os.path.join(options.out, f"trial_{trial:02d}")
+        run_trial(program, model_path, trial + options.seed, folder)
+        rates[trial] = trial_rates(folder, population, entry["size"], options.duration)
+        print(f"trial {trial + 1} of {options.trials}: " + ", ".join(
+            f"{name} {rates[trial, node]:.0f} Hz" for name, node in read), flush=True)
+    write_rates(os.path.join(options.out, "rates.csv"), rates, roots)
+    report(options, rates, read,
+           read_published(options.published, roots) if options.published else None)
+
+
+if __name__ == "__main__":
+    main()
