@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Largest delay [dt]; most projections and inputs (their index is part of a random counter).   */
+enum { MODEL_DELAY_STEPS_MAX = 8191, MODEL_PROJECTIONS_MAX = 4096, MODEL_INPUTS_MAX = 4096 };
+
 typedef struct { /* where something stands in the model file; for messages */
   int line;      /* from 1; 0: a default or --set                              */
 } model_place;
@@ -130,8 +133,11 @@ typedef struct {
                       recorded and not in the digest                                */
   uint64_t seed;
   bool double_precision;
-  double weight_accuracy; /* largest rounding of a weight allowed, relative to the mean
-                             |weight| of its projection (default 0.01)              */
+  double weight_accuracy;     /* largest rounding of a weight allowed, relative to the mean
+                                 |weight| of its projection (default 0.01)              */
+  double checkpoint_every_ms; /* a multiple of dt; 0: off                   */
+  double checkpoint_every_wall_minutes; /* 0: off                                     */
+  int checkpoint_keep;                  /* newest checkpoints that are kept           */
   int populations, projections, inputs, spike_records, trace_records;
   model_population *population;
   model_projection *projection;

@@ -1,0 +1,168 @@
+#include "model_parse.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- delays ------------------------------------------------------------------------------- */
+
+static err check_constant_delay(const model *m, const model_tree *node, double delay) {
+  char shown[32], low[32], high[32];
+  if (delay >= m->dt * (1 - 1e-9) && delay <= m->dt * (MODEL_DELAY_STEPS_MAX + 1e-6)) return OK;
+  return model_tree_fail(
+      node, NULL, "%s ms is out of range: must be from dt, %s ms, to %d dt, %s ms",
+      model_number_text(delay, shown), model_number_text(m->dt, low), (int)MODEL_DELAY_STEPS_MAX,
+      model_number_text(m->dt * MODEL_DELAY_STEPS_MAX, high));
+}
+
+/* Bounds that are given must round to 1 .. MODEL_DELAY_STEPS_MAX steps. */
+static err check_delay_bounds(const model *m, const model_tree *node, double low, double high) {
+  char shown[2][32], limit[2][32];
+  const double least = m->dt / 2, most = m->dt * MODEL_DELAY_STEPS_MAX;
+  if ((isinf(low) || low >= least * (1 - 1e-9)) && (isinf(high) || high <= most * (1 + 1e-9)))
+    return OK;
+  return model_tree_fail(
+      node, NULL,
+      "delays from %s to %s ms are out of range: must be at least dt / 2, %s ms (which rounds to "
+      "dt), and at most %d dt, %s ms",
+      model_number_text(low, shown[0]), model_number_text(high, shown[1]),
+      model_number_text(least, limit[0]), (int)MODEL_DELAY_STEPS_MAX,
+      model_number_text(most, limit[1]));
+}
+
+static err check_delay(const model *m, const model_tree *node, model_distribution *d) {
+  switch (d->kind) {
+  case DISTRIBUTION_FILE:
+    return OK; /* checked where the file is read */
+  case DISTRIBUTION_CONSTANT:
+    return check_constant_delay(m, node, d->a);
+  case DISTRIBUTION_UNIFORM:
+    return check_delay_bounds(m, node, d->a, d->b);
+  default:
+    break;
+  }
+  err e = check_delay_bounds(m, node, d->minimum, d->maximum);
+  if (e) return e;
+  if (isinf(d->minimum)) d->minimum = m->dt;
+  if (isinf(d->maximum)) d->maximum = m->dt * MODEL_DELAY_STEPS_MAX;
+  const double kept = model_distribution_mass(d, d->minimum, d->maximum);
+  if (kept >= 1e-6) return OK;
+  return model_tree_fail(node, NULL,
+                         "only %.2g of the distribution is a possible delay (dt to %d dt): must be "
+                         "at least 1e-6",
+                         kept, (int)MODEL_DELAY_STEPS_MAX);
+}
+
+/* ---- who can be connected ------------------------------------------------------------------- */
+
+static err check_one_to_one(const model_tree *node, const model_population *source,
+                            const model_population *target) {
+  if (source->size == target->size) return OK;
+  return model_tree_fail(node, "rule",
+                         "one_to_one joins %s with %u neurons to %s with %u: sizes must be equal",
+                         source->name, source->size, target->name, target->size);
+}
+
+/* number synapses for each neuron of `each`, their other ends in `other`. */
+static err check_degree(const model_tree *node, const char *key, const model_projection *p,
+                        const model_population *each, const model_population *other) {
+  const uint64_t own = p->source == p->target && !p->autapses && other->size > 0;
+  const uint64_t partners = other->size - own;
+  if (each->size == 0 || p->number == 0) return OK;
+  if (partners == 0)
+    return model_tree_fail(node, key, "%llu is out of range: must be 0, for %s has no neuron %s",
+                           (unsigned long long)p->number, other->name, own ? "but itself" : "");
+  if (!p->multapses && p->number > partners)
+    return model_tree_fail(node, key,
+                           "%llu is out of range: must be at most %llu, the partners in %s, for "
+                           "multapses are excluded",
+                           (unsigned long long)p->number, (unsigned long long)partners,
+                           other->name);
+  return OK;
+}
+
+static err check_total(const model_tree *node, const model_projection *p,
+                       const model_population *source, const model_population *target) {
+  const uint64_t own = p->source == p->target && !p->autapses ? source->size : 0;
+  const uint64_t pairs = (uint64_t)source->size * target->size - own;
+  if (p->number == 0 || (pairs > 0 && (p->multapses || p->number <= pairs))) return OK;
+  return model_tree_fail(node, "total",
+                         "%llu is out of range: must be at most %llu, the pairs of %s and %s%s",
+                         (unsigned long long)p->number, (unsigned long long)pairs, source->name,
+                         target->name, pairs ? ", for multapses are excluded" : "");
+}
+
+static err check_rule(const model *m, const model_tree *node, const model_projection *p) {
+  const model_population *source = &m->population[p->source], *target = &m->population[p->target];
+  switch (p->rule) {
+  case RULE_ONE_TO_ONE:
+    return check_one_to_one(node, source, target);
+  case RULE_FIXED_INDEGREE:
+    return check_degree(node, "indegree", p, target, source);
+  case RULE_FIXED_OUTDEGREE:
+    return check_degree(node, "outdegree", p, source, target);
+  case RULE_FIXED_TOTAL:
+    return check_total(node, p, source, target);
+  default:
+    return OK;
+  }
+}
+
+static err check_projection(model *m, const model_tree *node, model_projection *p) {
+  if (m->population[p->target].neuron->receptors == 0)
+    return model_tree_fail(node, "target", "%s takes no synapses: neuron model %s has no receptor",
+                           m->population[p->target].name, m->population[p->target].neuron->name);
+  err e = check_delay(m, model_tree_get(node, "delay"), &p->delay);
+  return e ? e : check_rule(m, node, p);
+}
+
+/* ---- overrides --------------------------------------------------------------------------------
+ */
+
+typedef struct {
+  struct model_range range;
+  int variant;
+} owned_range;
+
+static int compare_owned(const void *left, const void *right) {
+  const owned_range *a = left, *b = right;
+  if (a->range.first != b->range.first) return a->range.first < b->range.first ? -1 : 1;
+  return a->variant - b->variant;
+}
+
+static err check_overlap(const model_tree *list, const owned_range *owned, int count) {
+  for (int i = 1; i < count; i++) {
+    if (owned[i].range.first >= owned[i - 1].range.end) continue;
+    return model_tree_fail(list->child[owned[i].variant - 1], "nodes",
+                           "node %u stands in override %d, too: must be in one override at most",
+                           owned[i].range.first, owned[i - 1].variant - 1);
+  }
+  return OK;
+}
+
+static err check_overrides(const model_tree *node, const model_population *p) {
+  int count = 0;
+  for (int v = 1; v < p->variants; v++)
+    count += p->variant[v].nodes.all ? 1 : p->variant[v].nodes.count;
+  owned_range *owned = check_allocate((size_t)count, sizeof *owned);
+  count = 0;
+  for (int v = 1; v < p->variants; v++) {
+    const model_nodes *nodes = &p->variant[v].nodes;
+    if (nodes->all) owned[count++] = (owned_range){{0, p->size}, v};
+    for (int i = 0; i < nodes->count; i++) owned[count++] = (owned_range){nodes->range[i], v};
+  }
+  qsort(owned, (size_t)count, sizeof *owned, compare_owned);
+  err e = check_overlap(model_tree_get(node, "overrides"), owned, count);
+  free(owned);
+  return e;
+}
+
+err model_check(model *m, const model_tree *root) {
+  const model_tree *populations = model_tree_get(root, "populations");
+  const model_tree *projections = model_tree_get(root, "projections");
+  err e = OK;
+  for (int i = 0; !e && i < m->populations; i++)
+    e = check_overrides(populations->child[i], &m->population[i]);
+  for (int i = 0; !e && i < m->projections; i++)
+    e = check_projection(m, projections->child[i], &m->projection[i]);
+  return e;
+}
