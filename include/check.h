@@ -39,6 +39,9 @@ LOCAL _Noreturn void check_abort(const char *file, int line, const char *format,
  * pieces ask for huge pages. The caller owns it; release with free().                         */
 LOCAL void *check_allocate(size_t count, size_t size);
 
+/* The same, but not zeroed: pages are touched by whoever writes them first. */
+LOCAL void *check_allocate_raw(size_t count, size_t size);
+
 /* Grow an array to hold at least `needed` elements of `size` bytes, doubling; contents stay.
  * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
 LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);

@@ -31,6 +31,8 @@ enum { NETWORK_DELAY_MAX = 8191 }; /* [dt] */
  * as the model asks; a delay out of range. The model is borrowed and must outlive the network. */
 COLLECTIVE err network_create(MPI_Comm comm, const model *m, network **made);
 LOCAL void network_free(network *n);
+/* The model it was made from; borrowed. */
+LOCAL const model *network_model(const network *n);
 
 /* Bring every edge that is read or drawn by source to the owner of its target. `owned[count]`:
  * this rank's gids, ascending. Ranks own disjoint sets that cover the network. owner(gids) is not

@@ -41,7 +41,7 @@ void check_abort(const char *file, int line, const char *format, ...) {
   exit(ERR_ENVIRONMENT);
 }
 
-void *check_allocate(size_t count, size_t size) {
+void *check_allocate_raw(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
     CHECK_ABORT("a request for %zu x %zu bytes of memory cannot be met", count, size);
@@ -51,8 +51,11 @@ void *check_allocate(size_t count, size_t size) {
   void *memory = aligned_alloc(alignment, bytes);
   if (!memory) CHECK_ABORT("out of memory: %zu bytes were asked for", bytes);
   if (alignment == huge) madvise(memory, bytes, MADV_HUGEPAGE);
-  memset(memory, 0, bytes);
   return memory;
+}
+
+void *check_allocate(size_t count, size_t size) {
+  return memset(check_allocate_raw(count, size), 0, count * size);
 }
 
 void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {

@@ -187,6 +187,8 @@ void network_free(network *n) {
   free(n);
 }
 
+const model *network_model(const network *n) { return n->m; }
+
 void network_weights(const network *n, int projection, int count, const uint32_t *word,
                      int64_t *weight, uint8_t *receptor) {
   const model_projection *p = &n->m->projection[projection];

@@ -60,6 +60,10 @@ static double value_at(const sampler_weight *s, double u) {
   }
 }
 
+double sampler_weight_value(const sampler_weight *s, uint32_t word) {
+  return value_at(s, random_unit(word));
+}
+
 void sampler_weight_extent(const sampler_weight *s, double *least, double *greatest,
                            double *mean_magnitude) {
   enum { POINTS = 1024 };

@@ -23,6 +23,8 @@ LOCAL sampler_weight sampler_weight_make(const model_distribution *d);
 /* Largest and mean |value| that the sampler can give; least and greatest value. */
 LOCAL void sampler_weight_extent(const sampler_weight *s, double *least, double *greatest,
                                  double *mean_magnitude);
+/* The value of one word. */
+LOCAL double sampler_weight_value(const sampler_weight *s, uint32_t word);
 /* out[i] = round(value of word[i] / scale) */
 LOCAL void sampler_weight_draw(const sampler_weight *s, double scale, int count,
                                const uint32_t *word, int64_t *out);

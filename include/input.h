@@ -1,0 +1,39 @@
+/* input.h - what reaches a block's neurons from outside the network: Poisson trains, currents,
+ * given spike trains. Every draw is a function of (seed, input, gid, step), never of the block. */
+#ifndef SHINKEI_INPUT_H
+#define SHINKEI_INPUT_H
+
+#include "model.h"
+#include <mpi.h>
+
+typedef struct { /* a given spike: weight arrives at a neuron of this rank in a step */
+  int64_t step;
+  uint32_t gid;
+  uint32_t input; /* index into the model's inputs */
+} input_event;
+
+/* The events of all spike trains for this rank's neurons (owned[count], ascending), ordered by
+ * (step, gid, input). Files are read in parallel; ERR_USER: a missing or unsound file, node ids out
+ * of range, times that are not finite or negative. Times are rounded to steps of dt; step 0 is the
+ * initial state. Caller frees *event. */
+COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
+                                 const uint32_t *owned, size_t *events, input_event **event);
+
+typedef struct input_block input_block;
+
+/* Inputs of one block: gid[neurons] in block order; event: those of the whole rank, borrowed while
+ * building. Neurons of one population lie side by side, by ascending gid.                    */
+LOCAL input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t *gid,
+                                      size_t events, const input_event *event);
+LOCAL void input_block_free(input_block *b);
+
+/* Prepare step: draws, and whether currents changed. Steps ascend by one; any first step.    */
+LOCAL void input_begin_step(input_block *b, int64_t step);
+/* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
+ * to[i] += sum of weights, in single or double precision as the model says.                  */
+LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
+/* Currents of the same neurons in this step, real[count]; borrowed. */
+LOCAL const void *input_current(const input_block *b, uint32_t first);
+LOCAL size_t input_bytes(const input_block *b);
+
+#endif

@@ -1,0 +1,60 @@
+/* shard.h - what this rank owns: neurons as structure of arrays in cache-sized blocks, their
+ * in-synapses compiled for delivery, their inputs, the routes of their spikes.
+ *
+ * Local order: by block, then population, parameter set, gid. "local" is a neuron's place in it. */
+#ifndef SHINKEI_SHARD_H
+#define SHINKEI_SHARD_H
+
+#include "exchange.h"
+#include "input.h"
+#include "network.h"
+#include "synapse.h"
+
+typedef struct { /* neurons of one population and parameter set, side by side in a block */
+  int population;
+  uint32_t first, count; /* inside the block */
+  double constants[NEURON_CONSTANTS_MAX];
+} shard_segment;
+
+typedef struct {
+  uint32_t first, neurons; /* local */
+  synapse_block synapses;
+  input_block *input;
+  int segments;
+  shard_segment *segment;
+  uint32_t spikes;  /* of the last step */
+  uint32_t *spiked; /* [neurons] places inside the block */
+  uint64_t events;  /* synaptic events delivered so far */
+} shard_block;
+
+typedef struct {
+  const model *m;
+  const network *n;
+  MPI_Comm comm;
+  int threads, blocks;
+  shard_block *block; /* [blocks]; thread t works on blocks t, t + threads, ... */
+  uint32_t neurons;
+  uint32_t *gid;                  /* [neurons] local order */
+  void *state[NEURON_STATES_MAX]; /* real[neurons] each */
+  int32_t *refractory;            /* [neurons] */
+  exchange *exchange;
+} shard;
+
+/* Build this rank's part of the network, in parallel over threads. owned[count] ascending; block[i]
+ * < blocks of owned[i]; network_collect has been called. ERR_USER as synapse_build. Neurons have
+ * their initial state, with inputs of step 0 added. The model and network are borrowed. */
+COLLECTIVE err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count,
+                            const uint32_t *owned, int blocks, const uint32_t *block, int threads,
+                            shard *made);
+COLLECTIVE void shard_free(shard *s);
+
+/* Blocks for a rank with `count` neurons and `synapses` (expected): a multiple of threads, each
+ * small enough for 16-bit targets and 32-bit synapse numbers. */
+LOCAL int shard_block_count(uint32_t count, double synapses, int threads);
+
+LOCAL uint64_t shard_synapses(const shard *s);
+/* Memory of the connectivity: synapses, run headers, source tables, routes [bytes].          */
+LOCAL uint64_t shard_connectivity_bytes(const shard *s);
+LOCAL uint64_t shard_events(const shard *s);
+
+#endif

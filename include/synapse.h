@@ -1,0 +1,73 @@
+/* synapse.h - the in-synapses of one block of neurons, compiled for delivery.
+ *
+ * A static synapse is 4 bytes: 16 bits of target inside the block, 16 bits of fixed-point weight
+ * (in double precision 8 bytes: 16 and 48). Synapses lie by (source, delay, receptor, target);
+ * those of one source, delay and receptor are a run, whose header of 4 bytes holds delay, receptor,
+ * count.
+ *
+ * A spike is not scattered into future slots: it is a cursor that waits in a wheel until its next
+ * run is due, is delivered into the block's current input, and moves on to its next run. All writes
+ * of a step thus go to one small array, in ascending order. What a source costs is in proportion to
+ * the runs that it has here, however many ranks there are. */
+#ifndef SHINKEI_SYNAPSE_H
+#define SHINKEI_SYNAPSE_H
+
+#include "network.h"
+
+enum { SYNAPSE_BLOCK_NEURONS = 65536 };
+
+typedef struct {       /* 4 bytes */
+  uint16_t count;      /* synapses, 1 .. 65535 */
+  uint16_t delay : 13; /* [dt] */
+  uint16_t receptor : 2;
+  uint16_t last : 1; /* of its source in this block */
+} synapse_run;
+
+typedef struct {       /* a spike under way: the run that it will deliver next */
+  uint32_t run, first; /* run header; its first synapse */
+  uint16_t count, receptor;
+} synapse_cursor;
+
+typedef struct {
+  size_t count, capacity, delivered; /* cursors [0, delivered) are done */
+  synapse_cursor *cursor;
+} synapse_slot;
+
+typedef struct {
+  uint32_t neurons; /* at most SYNAPSE_BLOCK_NEURONS */
+  bool wide;        /* 8 bytes a synapse, int64 input */
+  int receptors;
+  uint32_t synapses, runs, sources;
+  void *synapse;           /* [synapses] uint32_t or uint64_t: weight << 16 | target */
+  synapse_run *run;        /* [runs] */
+  uint32_t *source;        /* [sources] gid, ascending */
+  uint32_t *first_run;     /* [sources + 1] */
+  uint32_t *first_synapse; /* [sources + 1] */
+  int bucket_shift;        /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
+  uint32_t *bucket;
+  void *input;        /* [receptors][neurons] int32 or int64: sum of weights due in this step */
+  int slots;          /* max_delay + 1 */
+  synapse_slot *slot; /* [slots], by due step mod slots */
+} synapse_block;
+
+/* Compile the in-edges of gid[neurons] (block order; every gid owned by this rank). Peak memory
+ * beside the result: one or two bytes a synapse. ERR_USER (not agreed) where inputs of one step
+ * could overflow or the block has 2^32 synapses. Thread-safe for distinct blocks. */
+LOCAL err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid,
+                        synapse_block *block);
+LOCAL void synapse_free(synapse_block *block);
+/* Memory that the block's tables take [bytes]. */
+LOCAL size_t synapse_bytes(const synapse_block *block);
+
+/* Note a spike of `gid` at `step`: its runs that are due after `after` will be delivered.
+ * Nothing where the block has no synapse of that source.                                     */
+LOCAL void synapse_spike(synapse_block *block, uint32_t gid, int64_t step, int64_t after);
+/* Add all runs due in `step` that were not delivered yet to the block's input; returns the number
+ * of synaptic events.                                                                            */
+LOCAL uint64_t synapse_deliver(synapse_block *block, int64_t step);
+/* The step is over: its slot is empty again. */
+LOCAL void synapse_finish(synapse_block *block, int64_t step);
+/* Forget all spikes under way and all input. */
+LOCAL void synapse_reset(synapse_block *block);
+
+#endif

@@ -1,0 +1,250 @@
+#include "exchange.h"
+#include "agree.h"
+#include "directory.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 256, TAG = 1, TAG_REST = 2 };
+
+typedef struct { /* one neighbour in one direction */
+  int rank;
+  size_t count;    /* spikes of this step */
+  size_t capacity; /* of one message [spikes]; both ends grow it by the same rule */
+  size_t room;     /* of gid, at least capacity */
+  uint32_t *gid;
+} channel;
+
+struct exchange {
+  MPI_Comm comm;
+  int out_count, in_count;
+  channel *out, *in;
+  MPI_Request *request; /* [in_count + out_count] */
+  uint32_t owned_count;
+  uint32_t *gid;         /* [owned_count] */
+  uint64_t *route_first; /* [owned_count + 1] */
+  uint32_t *route;       /* index of a channel of `out`; OWN for this rank itself */
+  size_t arrived_count, arrived_capacity;
+  uint32_t *arrived;
+  uint64_t bytes, messages, volume;
+};
+
+static const uint32_t OWN = UINT32_MAX;
+
+typedef struct { /* "rank needs the spikes of gid" */
+  uint32_t gid;
+  int rank;
+} need;
+
+typedef struct {
+  uint32_t gid, local;
+} place;
+
+static int compare_need(const void *a, const void *b) {
+  const need *x = a, *y = b;
+  if (x->gid != y->gid) return x->gid < y->gid ? -1 : 1;
+  return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static int compare_place(const void *a, const void *b) {
+  const place *x = a, *y = b;
+  return (x->gid > y->gid) - (x->gid < y->gid);
+}
+
+/* Channels to the ranks marked in flag[ranks]; index[r] becomes the channel of rank r. */
+static channel *make_channels(int ranks, const int *flag, int own, int *count, uint32_t *index) {
+  *count = 0;
+  for (int r = 0; r < ranks; r++) *count += r != own && flag[r];
+  channel *channels = check_allocate((size_t)*count, sizeof *channels);
+  for (int r = 0, k = 0; r < ranks; r++) {
+    if (r == own || !flag[r]) continue;
+    if (index) index[r] = (uint32_t)k;
+    channels[k++] = (channel){.rank = r,
+                              .capacity = FIRST_CAPACITY,
+                              .room = FIRST_CAPACITY,
+                              .gid = check_allocate(FIRST_CAPACITY, sizeof(uint32_t))};
+  }
+  return channels;
+}
+
+/* Routes by local index from the needs, which are sorted by gid. */
+static void make_routes(exchange *x, int own, size_t count, const need *needs,
+                        const uint32_t *channel_of) {
+  place *places = check_allocate(x->owned_count, sizeof *places);
+  for (uint32_t i = 0; i < x->owned_count; i++) places[i] = (place){x->gid[i], i};
+  qsort(places, x->owned_count, sizeof *places, compare_place);
+  x->route_first = check_allocate((size_t)x->owned_count + 1, sizeof *x->route_first);
+  x->route = check_allocate(count, sizeof *x->route);
+  for (size_t k = 0, p = 0; k < count; k++) {
+    while (places[p].gid != needs[k].gid) p++;
+    x->route_first[places[p].local + 1]++;
+  }
+  for (uint32_t i = 0; i < x->owned_count; i++) x->route_first[i + 1] += x->route_first[i];
+  for (size_t k = 0, p = 0; k < count; p++) {
+    uint64_t at = x->route_first[places[p].local];
+    for (; k < count && needs[k].gid == places[p].gid; k++) {
+      const bool self = needs[k].rank == own;
+      x->route[at++] = self ? OWN : channel_of[needs[k].rank];
+      x->volume += !self;
+    }
+  }
+  free(places);
+}
+
+exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t count, const uint32_t *owned,
+                          size_t needs, const uint32_t *needed) {
+  exchange *x = check_allocate(1, sizeof *x);
+  int own, ranks;
+  AGREE_MPI(MPI_Comm_dup(comm, &x->comm));
+  MPI_Comm_rank(comm, &own);
+  MPI_Comm_size(comm, &ranks);
+  x->owned_count = count;
+  x->gid = check_allocate(count, sizeof *x->gid);
+  memcpy(x->gid, owned, count * sizeof *owned);
+
+  need *asked = check_allocate(needs, sizeof *asked);
+  for (size_t i = 0; i < needs; i++) asked[i] = (need){needed[i], own};
+  directory *d = directory_create(comm, neurons, count, owned);
+  size_t told_count;
+  need *told = directory_route(d, sizeof *told, needs, asked, &told_count);
+  directory_free(d);
+  free(asked);
+  qsort(told, told_count, sizeof *told, compare_need);
+
+  int *sends = check_allocate((size_t)ranks, sizeof *sends);
+  int *receives = check_allocate((size_t)ranks, sizeof *receives);
+  uint32_t *channel_of = check_allocate((size_t)ranks, sizeof *channel_of);
+  for (size_t i = 0; i < told_count; i++) sends[told[i].rank] = 1;
+  AGREE_MPI(MPI_Alltoall(sends, 1, MPI_INT, receives, 1, MPI_INT, comm));
+  x->out = make_channels(ranks, sends, own, &x->out_count, channel_of);
+  x->in = make_channels(ranks, receives, own, &x->in_count, NULL);
+  x->request = check_allocate((size_t)(x->out_count + x->in_count), sizeof *x->request);
+  make_routes(x, own, told_count, told, channel_of);
+  free(channel_of);
+  free(receives);
+  free(sends);
+  free(told);
+  return x;
+}
+
+void exchange_free(exchange *x) {
+  if (!x) return;
+  for (int i = 0; i < x->out_count; i++) free(x->out[i].gid);
+  for (int i = 0; i < x->in_count; i++) free(x->in[i].gid);
+  free(x->out);
+  free(x->in);
+  free(x->request);
+  free(x->gid);
+  free(x->route_first);
+  free(x->route);
+  free(x->arrived);
+  MPI_Comm_free(&x->comm);
+  free(x);
+}
+
+static void push(size_t *count, size_t *capacity, uint32_t **list, uint32_t gid) {
+  if (*count == *capacity) *list = check_grow(*list, capacity, *count + 1, sizeof **list);
+  (*list)[(*count)++] = gid;
+}
+
+/* A message of `capacity` spikes (what both ends have agreed on) says that a second one follows
+ * with the rest, which may be empty; then both ends double the capacity until it holds such a list.
+ */
+static size_t grown(size_t capacity, size_t count) {
+  while (capacity <= count) capacity *= 2;
+  return capacity;
+}
+
+static void post_sends(exchange *x) {
+  for (int i = 0; i < x->out_count; i++) {
+    channel *c = &x->out[i];
+    const size_t first = c->count < c->capacity ? c->count : c->capacity;
+    AGREE_MPI(MPI_Isend(c->gid, (int)first, MPI_UINT32_T, c->rank, TAG, x->comm,
+                        &x->request[x->in_count + i]));
+    x->messages++;
+    x->bytes += c->count * sizeof *c->gid;
+  }
+}
+
+void exchange_begin(exchange *x, size_t n, const uint32_t *local) {
+  x->arrived_count = 0;
+  for (int i = 0; i < x->in_count; i++) {
+    channel *c = &x->in[i];
+    AGREE_MPI(
+        MPI_Irecv(c->gid, (int)c->capacity, MPI_UINT32_T, c->rank, TAG, x->comm, &x->request[i]));
+  }
+  for (int i = 0; i < x->out_count; i++) x->out[i].count = 0;
+  for (size_t s = 0; s < n; s++) {
+    const uint32_t gid = x->gid[local[s]];
+    for (uint64_t k = x->route_first[local[s]]; k < x->route_first[local[s] + 1]; k++) {
+      if (x->route[k] == OWN) {
+        push(&x->arrived_count, &x->arrived_capacity, &x->arrived, gid);
+      } else {
+        channel *c = &x->out[x->route[k]];
+        push(&c->count, &c->room, &c->gid, gid);
+      }
+    }
+  }
+  post_sends(x);
+}
+
+static void send_rest(exchange *x, int i) {
+  channel *c = &x->out[i];
+  if (c->count < c->capacity) return;
+  AGREE_MPI(MPI_Isend(c->gid + c->capacity, (int)(c->count - c->capacity), MPI_UINT32_T, c->rank,
+                      TAG_REST, x->comm, &x->request[x->in_count + i]));
+  x->messages++;
+  c->capacity = grown(c->capacity, c->count);
+}
+
+static void receive_rest(exchange *x, channel *c) {
+  if (c->count < c->capacity) return;
+  MPI_Status status;
+  int rest;
+  AGREE_MPI(MPI_Probe(c->rank, TAG_REST, x->comm, &status));
+  MPI_Get_count(&status, MPI_UINT32_T, &rest);
+  c->gid = check_grow(c->gid, &c->room, c->count + (size_t)rest, sizeof *c->gid);
+  AGREE_MPI(MPI_Recv(c->gid + c->count, rest, MPI_UINT32_T, c->rank, TAG_REST, x->comm,
+                     MPI_STATUS_IGNORE));
+  c->count += (size_t)rest;
+  c->capacity = grown(c->capacity, c->count);
+  c->gid = check_grow(c->gid, &c->room, c->capacity, sizeof *c->gid);
+}
+
+const uint32_t *exchange_end(exchange *x, size_t *n) {
+  for (int i = 0; i < x->in_count; i++) {
+    MPI_Status status;
+    int count;
+    AGREE_MPI(MPI_Wait(&x->request[i], &status));
+    MPI_Get_count(&status, MPI_UINT32_T, &count);
+    x->in[i].count = (size_t)count;
+  }
+  AGREE_MPI(MPI_Waitall(x->out_count, x->request + x->in_count, MPI_STATUSES_IGNORE));
+  for (int i = 0; i < x->out_count; i++) send_rest(x, i);
+  for (int i = 0; i < x->in_count; i++) {
+    channel *c = &x->in[i];
+    receive_rest(x, c);
+    for (size_t k = 0; k < c->count; k++)
+      push(&x->arrived_count, &x->arrived_capacity, &x->arrived, c->gid[k]);
+  }
+  AGREE_MPI(MPI_Waitall(x->out_count, x->request + x->in_count, MPI_STATUSES_IGNORE));
+  *n = x->arrived_count;
+  return x->arrived;
+}
+
+uint64_t exchange_bytes_sent(const exchange *x) { return x->bytes; }
+
+uint64_t exchange_messages(const exchange *x) { return x->messages; }
+
+int exchange_neighbours(const exchange *x) { return x->out_count; }
+
+uint64_t exchange_volume(const exchange *x) { return x->volume; }
+
+size_t exchange_bytes(const exchange *x) {
+  size_t bytes = x->owned_count * (sizeof *x->gid + sizeof *x->route_first);
+  bytes += x->route_first[x->owned_count] * sizeof *x->route;
+  for (int i = 0; i < x->out_count; i++) bytes += x->out[i].room * sizeof(uint32_t);
+  for (int i = 0; i < x->in_count; i++) bytes += x->in[i].room * sizeof(uint32_t);
+  return bytes + x->arrived_capacity * sizeof *x->arrived;
+}

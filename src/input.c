@@ -1,0 +1,273 @@
+#include "input.h"
+#include "input_poisson.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct { /* neurons side by side that get the same input */
+  uint32_t first, count;
+  size_t row; /* of the first one in the table of counts */
+} span;
+
+typedef struct {
+  uint32_t input; /* index into the model's inputs */
+  int receptor;
+  double weight, amplitude;
+  int64_t start, stop; /* active in steps start + 1 .. stop */
+  int spans;
+  span *spans_list;
+  poisson_table table;
+} block_input;
+
+typedef struct {
+  int64_t step;
+  uint32_t neuron, receptor;
+  double weight;
+} block_event;
+
+struct input_block {
+  const model *m;
+  uint32_t neurons;
+  int inputs;
+  block_input *input;
+  size_t drawn;     /* neurons that Poisson inputs reach, counted once an input */
+  uint32_t *who;    /* [drawn] gid */
+  uint16_t *counts; /* [POISSON_STEPS][drawn] */
+  int64_t octet, step;
+  void *current;                        /* real[neurons] */
+  size_t events, event_low, event_high; /* those of this step: [low, high) */
+  block_event *event;
+};
+
+static void find_spans(const model *m, uint32_t neurons, const uint32_t *gid, size_t *row,
+                       block_input *in) {
+  const model_input *source = &m->input[in->input];
+  const model_population *p = &m->population[source->target];
+  size_t capacity = 0;
+  for (uint32_t i = 0; i < neurons; i++) {
+    if (gid[i] - p->first_gid >= p->size || !model_nodes_has(&source->nodes, gid[i] - p->first_gid))
+      continue;
+    span *last = in->spans ? &in->spans_list[in->spans - 1] : NULL;
+    if (last && last->first + last->count == i) {
+      last->count++;
+    } else {
+      in->spans_list =
+          check_grow(in->spans_list, &capacity, (size_t)in->spans + 1, sizeof *in->spans_list);
+      in->spans_list[in->spans++] = (span){i, 1, *row};
+    }
+    ++*row;
+  }
+}
+
+static int64_t step_of(const model *m, double ms) {
+  return isinf(ms) ? INT64_MAX : llrint(ms / m->dt);
+}
+
+static void add_inputs(input_block *b, const uint32_t *gid) {
+  const model *m = b->m;
+  b->input = check_allocate((size_t)m->inputs, sizeof *b->input);
+  for (int k = 0; k < m->inputs; k++) {
+    const model_input *source = &m->input[k];
+    if (source->kind == INPUT_SPIKE_TRAINS) continue;
+    block_input in = {.input = (uint32_t)k,
+                      .receptor = source->receptor,
+                      .weight = source->weight,
+                      .amplitude = source->amplitude,
+                      .start = step_of(m, source->start),
+                      .stop = step_of(m, source->stop)};
+    const bool poisson = source->kind == INPUT_POISSON;
+    size_t ignored = 0;
+    find_spans(m, b->neurons, gid, poisson ? &b->drawn : &ignored, &in);
+    if (in.spans == 0) continue;
+    if (poisson) in.table = poisson_table_make(source->rate * m->dt / 1000);
+    b->input[b->inputs++] = in;
+  }
+}
+
+static void list_drawn(input_block *b, const uint32_t *gid) {
+  b->who = check_allocate(b->drawn, sizeof *b->who);
+  b->counts = check_allocate(b->drawn * POISSON_STEPS, sizeof *b->counts);
+  for (int k = 0; k < b->inputs; k++)
+    for (int s = 0; b->input[k].table.cumulative && s < b->input[k].spans; s++) {
+      const span *own = &b->input[k].spans_list[s];
+      memcpy(b->who + own->row, gid + own->first, own->count * sizeof *gid);
+    }
+}
+
+typedef struct {
+  uint32_t gid, neuron;
+} place;
+
+static int compare_place(const void *a, const void *b) {
+  const place *x = a, *y = b;
+  return (x->gid > y->gid) - (x->gid < y->gid);
+}
+
+static int compare_event(const void *a, const void *b) {
+  const block_event *x = a, *y = b;
+  if (x->step != y->step) return x->step < y->step ? -1 : 1;
+  if (x->neuron != y->neuron) return x->neuron < y->neuron ? -1 : 1;
+  if (x->receptor != y->receptor) return x->receptor < y->receptor ? -1 : 1;
+  return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+static void add_events(input_block *b, const uint32_t *gid, size_t events,
+                       const input_event *event) {
+  place *places = check_allocate(b->neurons, sizeof *places);
+  for (uint32_t i = 0; i < b->neurons; i++) places[i] = (place){gid[i], i};
+  qsort(places, b->neurons, sizeof *places, compare_place);
+  size_t capacity = 0;
+  for (size_t k = 0; k < events; k++) {
+    const place key = {event[k].gid, 0};
+    const place *found = bsearch(&key, places, b->neurons, sizeof *places, compare_place);
+    if (!found) continue; /* of another block */
+    const model_input *source = &b->m->input[event[k].input];
+    b->event = check_grow(b->event, &capacity, b->events + 1, sizeof *b->event);
+    b->event[b->events++] =
+        (block_event){event[k].step, found->neuron, (uint32_t)source->receptor, source->weight};
+  }
+  if (b->events) qsort(b->event, b->events, sizeof *b->event, compare_event);
+  free(places);
+}
+
+input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t *gid,
+                                size_t events, const input_event *event) {
+  input_block *b = check_allocate(1, sizeof *b);
+  b->m = m;
+  b->neurons = neurons;
+  b->octet = b->step = -1;
+  add_inputs(b, gid);
+  list_drawn(b, gid);
+  add_events(b, gid, events, event);
+  b->current = check_allocate(neurons, m->double_precision ? sizeof(double) : sizeof(float));
+  return b;
+}
+
+void input_block_free(input_block *b) {
+  if (!b) return;
+  for (int k = 0; k < b->inputs; k++) {
+    poisson_table_free(&b->input[k].table);
+    free(b->input[k].spans_list);
+  }
+  free(b->input);
+  free(b->who);
+  free(b->counts);
+  free(b->current);
+  free(b->event);
+  free(b);
+}
+
+static bool is_active(const block_input *in, int64_t step) {
+  return step > in->start && step <= in->stop;
+}
+
+static void set_currents(input_block *b) {
+  const bool wide = b->m->double_precision;
+  memset(b->current, 0, b->neurons * (wide ? sizeof(double) : sizeof(float)));
+  for (int k = 0; k < b->inputs; k++) {
+    const block_input *in = &b->input[k];
+    if (in->amplitude == 0 || !is_active(in, b->step)) continue;
+    for (int s = 0; s < in->spans; s++)
+      for (uint32_t i = 0; i < in->spans_list[s].count; i++) {
+        const uint32_t at = in->spans_list[s].first + i;
+        if (wide)
+          ((double *)b->current)[at] += in->amplitude;
+        else
+          ((float *)b->current)[at] += (float)in->amplitude;
+      }
+  }
+}
+
+static void draw_counts(input_block *b) {
+  for (int k = 0; k < b->inputs; k++) {
+    const block_input *in = &b->input[k];
+    for (int s = 0; in->table.cumulative && s < in->spans; s++) {
+      const span *own = &in->spans_list[s];
+      poisson_draw(&in->table, b->m->seed, in->input, b->who + own->row, (int)own->count, b->octet,
+                   b->drawn, b->counts + own->row);
+    }
+  }
+}
+
+void input_begin_step(input_block *b, int64_t step) {
+  const bool follows = b->step == step - 1;
+  bool changed = !follows;
+  b->step = step;
+  for (int k = 0; k < b->inputs; k++)
+    changed = changed || step == b->input[k].start + 1 || step == b->input[k].stop + 1;
+  if (changed) set_currents(b);
+  if (b->octet != step / POISSON_STEPS) {
+    b->octet = step / POISSON_STEPS;
+    draw_counts(b);
+  }
+  b->event_low = follows ? b->event_high : 0;
+  while (b->event_low < b->events && b->event[b->event_low].step < step) b->event_low++;
+  b->event_high = b->event_low;
+  while (b->event_high < b->events && b->event[b->event_high].step == step) b->event_high++;
+}
+
+/* First span that ends after neuron `first`. */
+static int span_from(const block_input *in, uint32_t first) {
+  int low = 0, high = in->spans;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (in->spans_list[middle].first + in->spans_list[middle].count <= first)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static void add_counts(const uint16_t *restrict counts, uint32_t n, double weight, bool wide,
+                       void *to, uint32_t at) {
+  float *restrict single = (float *)to + at;
+  double *restrict twice = (double *)to + at;
+  const float w = (float)weight;
+  if (wide)
+    for (uint32_t i = 0; i < n; i++) twice[i] += weight * counts[i];
+  else
+    for (uint32_t i = 0; i < n; i++) single[i] += w * (float)counts[i];
+}
+
+static void add_given(const input_block *b, int receptor, uint32_t first, uint32_t count,
+                      void *to) {
+  for (size_t k = b->event_low; k < b->event_high; k++) {
+    const block_event *e = &b->event[k];
+    if (e->neuron < first || e->neuron >= first + count || (int)e->receptor != receptor) continue;
+    if (b->m->double_precision)
+      ((double *)to)[e->neuron - first] += e->weight;
+    else
+      ((float *)to)[e->neuron - first] += (float)e->weight;
+  }
+}
+
+void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to) {
+  const uint16_t *counts = b->counts + (size_t)(b->step % POISSON_STEPS) * b->drawn;
+  for (int k = 0; k < b->inputs; k++) {
+    const block_input *in = &b->input[k];
+    if (!in->table.cumulative || in->receptor != receptor || !is_active(in, b->step)) continue;
+    for (int s = span_from(in, first); s < in->spans && in->spans_list[s].first < first + count;
+         s++) {
+      const span *own = &in->spans_list[s];
+      const uint32_t low = own->first > first ? own->first : first;
+      const uint32_t end =
+          own->first + own->count < first + count ? own->first + own->count : first + count;
+      add_counts(counts + own->row + (low - own->first), end - low, in->weight,
+                 b->m->double_precision, to, low - first);
+    }
+  }
+  if (b->event_low < b->event_high) add_given(b, receptor, first, count, to);
+}
+
+const void *input_current(const input_block *b, uint32_t first) {
+  return (const char *)b->current +
+         first * (b->m->double_precision ? sizeof(double) : sizeof(float));
+}
+
+size_t input_bytes(const input_block *b) {
+  return b->drawn * (sizeof *b->who + POISSON_STEPS * sizeof *b->counts) +
+         b->neurons * (b->m->double_precision ? sizeof(double) : sizeof(float)) +
+         b->events * sizeof *b->event;
+}

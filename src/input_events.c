@@ -1,0 +1,83 @@
+#include "agree.h"
+#include "directory.h"
+#include "input.h"
+#include "input_file.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int compare_events(const void *a, const void *b) {
+  const input_event *x = a, *y = b;
+  if (x->step != y->step) return x->step < y->step ? -1 : 1;
+  if (x->gid != y->gid) return x->gid < y->gid ? -1 : 1;
+  return (x->input > y->input) - (x->input < y->input);
+}
+
+typedef struct {
+  size_t count, capacity;
+  input_event *event;
+} event_list;
+
+static void append(event_list *list, int64_t step, uint32_t gid, int input) {
+  list->event = check_grow(list->event, &list->capacity, list->count + 1, sizeof *list->event);
+  list->event[list->count++] = (input_event){step, gid, (uint32_t)input};
+}
+
+/* Times in the model file: each is an event of every chosen neuron. */
+static void add_inline(const model *m, int k, uint32_t count, const uint32_t *owned,
+                       event_list *list) {
+  const model_input *in = &m->input[k];
+  const model_population *p = &m->population[in->target];
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t node = owned[i] - p->first_gid;
+    if (owned[i] < p->first_gid || node >= p->size || !model_nodes_has(&in->nodes, node)) continue;
+    for (int t = 0; t < in->times; t++) append(list, llrint(in->time[t] / m->dt), owned[i], k);
+  }
+}
+
+typedef struct { /* an event from a file, under way to the owner of its neuron */
+  uint32_t gid;
+  int64_t step;
+} travelling_event;
+
+static err add_from_file(MPI_Comm comm, const model *m, int k, const directory *d,
+                         event_list *list) {
+  const model_input *in = &m->input[k];
+  const model_population *p = &m->population[in->target];
+  input_file_slice slice;
+  err e = input_file_read(comm, m->name, in, p->size, &slice);
+  if (e != OK) return e;
+  travelling_event *event = check_allocate(slice.count, sizeof *event);
+  size_t chosen = 0, arrived_count;
+  for (size_t i = 0; i < slice.count; i++)
+    if (model_nodes_has(&in->nodes, slice.node[i]))
+      event[chosen++] =
+          (travelling_event){p->first_gid + slice.node[i], llrint(slice.time[i] / m->dt)};
+  travelling_event *arrived = directory_route(d, sizeof *event, chosen, event, &arrived_count);
+  for (size_t i = 0; i < arrived_count; i++) append(list, arrived[i].step, arrived[i].gid, k);
+  free(arrived);
+  free(event);
+  input_file_release(&slice);
+  return OK;
+}
+
+err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint32_t *owned,
+                      size_t *events, input_event **event) {
+  event_list list = {0};
+  directory *d = NULL;
+  err e = OK;
+  for (int k = 0; k < m->inputs && e == OK; k++) {
+    if (m->input[k].kind != INPUT_SPIKE_TRAINS) continue;
+    if (m->input[k].file) {
+      if (!d) d = directory_create(comm, m->neurons, count, owned);
+      e = add_from_file(comm, m, k, d, &list);
+    } else {
+      add_inline(m, k, count, owned, &list);
+    }
+  }
+  directory_free(d);
+  if (list.count) qsort(list.event, list.count, sizeof *list.event, compare_events);
+  *events = list.count;
+  *event = list.event;
+  return agree(comm, e);
+}

@@ -1,0 +1,175 @@
+#include "input_file.h"
+#include "agree.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+  MPI_Comm comm;
+  const char *name;
+  const model_input *in;
+  hid_t file, times, nodes;
+  double to_ms;
+} reader;
+
+#define FAIL(r, format, ...)                                                                       \
+  check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->in->place.line, (r)->in->file,  \
+             __VA_ARGS__)
+
+static err open_file(reader *r) {
+  int rank;
+  MPI_Comm_rank(r->comm, &rank);
+  err e = OK;
+  if (rank == 0 && access(r->in->file, R_OK) != 0)
+    e = FAIL(r, "cannot be read: %s", strerror(errno));
+  if ((e = agree(r->comm, e)) != OK) return e;
+  const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_mpio(access_list, r->comm, MPI_INFO_NULL);
+  H5Pset_all_coll_metadata_ops(access_list, true);
+  r->file = H5Fopen(r->in->file, H5F_ACC_RDONLY, access_list);
+  H5Pclose(access_list);
+  return r->file < 0 ? FAIL(r, "%s", "is not an HDF5 file, or is truncated") : OK;
+}
+
+/* The group with the spikes: /spikes itself in the older layout. */
+static err find_group(reader *r, char *path, size_t size) {
+  const hid_t group = H5Gopen2(r->file, "/spikes", H5P_DEFAULT);
+  if (group < 0) return FAIL(r, "%s", "has no group /spikes (SONATA layout expected)");
+  H5G_info_t info;
+  H5Gget_info(group, &info);
+  err e = OK;
+  snprintf(path, size, "/spikes");
+  if (r->in->spikes) {
+    snprintf(path, size, "/spikes/%s", r->in->spikes);
+    if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
+      e = FAIL(r, "has no spikes of a population '%s'", r->in->spikes);
+  } else if (H5Lexists(group, "timestamps", H5P_DEFAULT) <= 0) {
+    char population[256] = "";
+    H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, 0, population, sizeof population,
+                       H5P_DEFAULT);
+    snprintf(path, size, "/spikes/%s", population);
+    if (info.nlinks != 1)
+      e = FAIL(r, "holds the spikes of %d populations: name one by the key 'spikes'",
+               (int)info.nlinks);
+  }
+  H5Gclose(group);
+  return e;
+}
+
+static double unit_of(hid_t data) {
+  char unit[16] = "ms";
+  if (H5Aexists(data, "units") <= 0) return 1;
+  const hid_t attribute = H5Aopen(data, "units", H5P_DEFAULT), type = H5Aget_type(attribute);
+  if (H5Tis_variable_str(type) > 0) {
+    char *text = NULL;
+    H5Aread(attribute, type, &text);
+    if (text) snprintf(unit, sizeof unit, "%s", text);
+    H5free_memory(text);
+  } else if (H5Tget_size(type) < sizeof unit) {
+    memset(unit, 0, sizeof unit);
+    H5Aread(attribute, type, unit);
+  }
+  H5Tclose(type);
+  H5Aclose(attribute);
+  return !strcmp(unit, "s") || !strcmp(unit, "seconds") ? 1000 : 1;
+}
+
+static err open_data(reader *r) {
+  char group[512], path[600];
+  const err e = find_group(r, group, sizeof group);
+  if (e != OK) return e;
+  snprintf(path, sizeof path, "%s/timestamps", group);
+  r->times = H5Dopen2(r->file, path, H5P_DEFAULT);
+  snprintf(path, sizeof path, "%s/node_ids", group);
+  if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0) snprintf(path, sizeof path, "%s/gids", group);
+  r->nodes = H5Dopen2(r->file, path, H5P_DEFAULT);
+  if (r->times < 0 || r->nodes < 0)
+    return FAIL(r, "%s has no datasets timestamps and node_ids", group);
+  r->to_ms = unit_of(r->times);
+  return OK;
+}
+
+static hssize_t length_of(hid_t data) {
+  const hid_t space = H5Dget_space(data);
+  const hssize_t length = H5Sget_simple_extent_npoints(space);
+  H5Sclose(space);
+  return length;
+}
+
+static herr_t read_part(hid_t data, hsize_t first, hsize_t count, hid_t type, void *out) {
+  const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
+  const hid_t memory = H5Screate_simple(1, &count, NULL);
+  H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+  if (count > 0) {
+    H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &first, NULL, &count, NULL);
+  } else {
+    H5Sselect_none(in_file);
+    H5Sselect_none(memory);
+  }
+  const herr_t status = H5Dread(data, type, memory, in_file, transfer, out);
+  H5Sclose(memory);
+  H5Sclose(in_file);
+  H5Pclose(transfer);
+  return status;
+}
+
+static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const uint64_t *id,
+                        input_file_slice *s) {
+  for (size_t i = 0; i < s->count; i++) {
+    s->time[i] *= r->to_ms;
+    if (id[i] >= nodes)
+      return FAIL(r, "spike %llu is of node %llu, but the population has nodes 0 to %lld",
+                  (unsigned long long)(first + i), (unsigned long long)id[i], (long long)nodes - 1);
+    if (!(s->time[i] >= 0) || isinf(s->time[i]))
+      return FAIL(r, "spike %llu is at %g ms: a finite time from 0 on is needed",
+                  (unsigned long long)(first + i), s->time[i]);
+    s->node[i] = (uint32_t)id[i];
+  }
+  return OK;
+}
+
+static err read_spikes(reader *r, uint32_t nodes, input_file_slice *s) {
+  const hssize_t length = length_of(r->times);
+  if (length != length_of(r->nodes))
+    return FAIL(r, "timestamps has %lld entries, node_ids %lld: they must be equal",
+                (long long)length, (long long)length_of(r->nodes));
+  int rank, ranks;
+  MPI_Comm_rank(r->comm, &rank);
+  MPI_Comm_size(r->comm, &ranks);
+  const hsize_t first = (hsize_t)length * (hsize_t)rank / (hsize_t)ranks;
+  s->count = (size_t)((hsize_t)length * (hsize_t)(rank + 1) / (hsize_t)ranks - first);
+  s->node = check_allocate(s->count, sizeof *s->node);
+  s->time = check_allocate(s->count, sizeof *s->time);
+  uint64_t *id = check_allocate(s->count, sizeof *id);
+  err e = OK;
+  if (read_part(r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time) < 0 ||
+      read_part(r->nodes, first, s->count, H5T_NATIVE_UINT64, id) < 0)
+    e = FAIL(r, "%s", "timestamps or node_ids cannot be read");
+  if (e == OK) e = check_spikes(r, first, nodes, id, s);
+  free(id);
+  return e;
+}
+
+err input_file_read(MPI_Comm comm, const char *name, const model_input *in, uint32_t nodes,
+                    input_file_slice *read) {
+  reader r = {.comm = comm, .name = name, .in = in, .file = -1, .times = -1, .nodes = -1};
+  *read = (input_file_slice){0};
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  err e = agree(comm, open_file(&r));
+  if (e == OK) e = agree(comm, open_data(&r));
+  if (e == OK) e = agree(comm, read_spikes(&r, nodes, read));
+  if (r.times >= 0) H5Dclose(r.times);
+  if (r.nodes >= 0) H5Dclose(r.nodes);
+  if (r.file >= 0) H5Fclose(r.file);
+  return e;
+}
+
+void input_file_release(input_file_slice *slice) {
+  free(slice->node);
+  free(slice->time);
+  *slice = (input_file_slice){0};
+}

@@ -1,0 +1,21 @@
+/* input_file.h - spike trains in the SONATA layout, read in parallel. */
+#ifndef SHINKEI_INPUT_FILE_H
+#define SHINKEI_INPUT_FILE_H
+
+#include "model.h"
+#include <mpi.h>
+
+typedef struct { /* one rank's share of a file's spikes */
+  size_t count;
+  uint32_t *node;
+  double *time; /* [ms] */
+} input_file_slice;
+
+/* Read /spikes/<in->spikes> of in->file (its only population where in->spikes is NULL; the older
+ * layout /spikes/{timestamps,gids} too). ERR_USER: missing or unsound file, node outside [0,
+ * nodes), time not finite, negative. */
+COLLECTIVE err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
+                               uint32_t nodes, input_file_slice *read);
+LOCAL void input_file_release(input_file_slice *slice);
+
+#endif

@@ -1,0 +1,79 @@
+#include "input_poisson.h"
+#include "random.h"
+#include "vector.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { BATCH = 256 };
+
+poisson_table poisson_table_make(double mean) {
+  poisson_table t = {.mean = mean};
+  /* past mean + 9 sqrt(mean) + 30 less than 2^-48 is left */
+  const int limit = (int)(mean + 9 * sqrt(mean) + 30);
+  t.cumulative = check_allocate((size_t)limit, sizeof *t.cumulative);
+  t.threshold = check_allocate((size_t)limit, sizeof *t.threshold);
+  double sum = 0;
+  for (int k = 0; k < limit; k++) {
+    sum += exp(k * log(mean > 0 ? mean : 1e-300) - mean - lgamma(k + 1.0));
+    t.cumulative[k] = (uint64_t)(fmin(sum, 1) * 0x1p48);
+    t.threshold[k] = (uint16_t)fmin((double)(t.cumulative[k] >> 32), 0xffff);
+    t.counts = k + 1;
+    if (t.cumulative[k] >= ((uint64_t)1 << 48) - 1) break;
+  }
+  while (t.used < t.counts && t.threshold[t.used] < 0xffff) t.used++;
+  return t;
+}
+
+void poisson_table_free(poisson_table *t) {
+  free(t->cumulative);
+  free(t->threshold);
+}
+
+/* Counts by the 16 bits alone, from below and from above; they differ where 16 bits do not decide.
+ */
+VECTOR_CLONES static void classify(const poisson_table *t, int n, const uint16_t *restrict word,
+                                   uint16_t *restrict low, uint16_t *restrict high) {
+  for (int i = 0; i < n; i++) low[i] = high[i] = 0;
+  for (int k = 0; k < t->used; k++) {
+    const uint16_t threshold = t->threshold[k];
+    for (int i = 0; i < n; i++) {
+      low[i] = (uint16_t)(low[i] + (word[i] > threshold));
+      high[i] = (uint16_t)(high[i] + (word[i] >= threshold));
+    }
+  }
+  for (int i = 0; i < n; i++) high[i] = (uint16_t)(high[i] + (word[i] == 0xffff));
+}
+
+static uint16_t decide(const poisson_table *t, uint64_t bits48, int low) {
+  int k = low;
+  while (k < t->counts && bits48 >= t->cumulative[k]) k++;
+  return (uint16_t)k;
+}
+
+static uint16_t decide_anew(const poisson_table *t, uint64_t seed, uint32_t index, uint32_t who,
+                            int64_t step, uint16_t word, uint16_t low) {
+  const random_words more = random_draw(seed, RANDOM_POISSON_MORE, index, who, (uint64_t)step);
+  return decide(t, (uint64_t)word << 32 | more.word[0], low);
+}
+
+void poisson_draw(const poisson_table *t, uint64_t seed, uint32_t index, const uint32_t *who, int n,
+                  int64_t octet, size_t stride, uint16_t *out) {
+  uint32_t word[4][BATCH];
+  uint16_t half[BATCH], high[BATCH];
+  for (int done = 0, size; done < n; done += size) {
+    size = n - done < BATCH ? n - done : BATCH;
+    uint32_t *const words[4] = {word[0], word[1], word[2], word[3]};
+    random_draw_many(seed, RANDOM_POISSON, index, who + done, (uint64_t)octet, size, words);
+    for (int s = 0; s < POISSON_STEPS; s++) {
+      uint16_t *low = out + (size_t)s * stride + done;
+      for (int i = 0; i < size; i++) half[i] = (uint16_t)(word[s / 2][i] >> (s % 2 ? 16 : 0));
+      classify(t, size, half, low, high);
+      for (int i = 0; i < size; i++)
+        if (low[i] != high[i])
+          low[i] = decide_anew(t, seed, index, who[done + i], octet * POISSON_STEPS + s, half[i],
+                               low[i]);
+    }
+  }
+}

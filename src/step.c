@@ -1,0 +1,198 @@
+#include "step.h"
+#include "barrier.h"
+#include "step_update.h"
+
+#include <assert.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct stepper {
+  shard *s;
+  record *r;
+  int64_t done;
+  size_t arrived; /* spikes of step `done` that this rank has synapses of */
+  const uint32_t *arrived_gid;
+  size_t fired_capacity;
+  uint32_t *fired_local; /* own spikes of one step */
+  step_spikes *history;  /* [max_delay] own spikes, step s at s mod max_delay */
+  step_spikes *ordered;  /* [max_delay] */
+  double *trace;
+  step_times times;
+  barrier turn;
+};
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+stepper *step_create(shard *s, record *r) {
+  stepper *w = check_allocate(1, sizeof *w);
+  const size_t delays = (size_t)network_max_delay(s->n);
+  w->s = s;
+  w->r = r;
+  w->history = check_allocate(delays, sizeof *w->history);
+  w->ordered = check_allocate(delays, sizeof *w->ordered);
+  size_t traced;
+  record_traced(r, &traced);
+  w->trace = check_allocate(traced, sizeof *w->trace);
+  barrier_init(&w->turn, s->threads);
+  return w;
+}
+
+void step_free(stepper *w) {
+  if (!w) return;
+  for (int k = 0; k < network_max_delay(w->s->n); k++) free(w->history[k].gid);
+  free(w->history);
+  free(w->ordered);
+  free(w->fired_local);
+  free(w->trace);
+  free(w);
+}
+
+/* Own spikes of the step, of all blocks: kept for the record, the exchange, the history. */
+static void collect(stepper *w, int64_t step) {
+  shard *s = w->s;
+  step_spikes *kept = &w->history[step % network_max_delay(s->n)];
+  size_t count = 0;
+  for (int k = 0; k < s->blocks; k++) count += s->block[k].spikes;
+  w->fired_local = check_grow(w->fired_local, &w->fired_capacity, count, sizeof *w->fired_local);
+  kept->gid = check_grow(kept->gid, &kept->capacity, count, sizeof *kept->gid);
+  kept->step = step;
+  kept->count = 0;
+  for (int k = 0; k < s->blocks; k++) {
+    const shard_block *b = &s->block[k];
+    for (uint32_t i = 0; i < b->spikes; i++) {
+      const uint32_t local = b->first + b->spiked[i];
+      w->fired_local[kept->count] = local;
+      kept->gid[kept->count++] = s->gid[local];
+    }
+  }
+}
+
+static void keep_record(stepper *w, int64_t step) {
+  const step_spikes *kept = &w->history[step % network_max_delay(w->s->n)];
+  record_spikes(w->r, step, kept->count, kept->gid);
+  if (!record_trace_due(w->r, step)) return;
+  size_t traced;
+  const uint32_t(*which)[2] = record_traced(w->r, &traced);
+  for (size_t i = 0; i < traced; i++) {
+    const void *state = w->s->state[which[i][1]];
+    w->trace[i] = w->s->m->double_precision ? ((const double *)state)[which[i][0]]
+                                            : (double)((const float *)state)[which[i][0]];
+  }
+  record_trace(w->r, step, w->trace);
+}
+
+static void deliver(shard *s, int thread, int64_t step) {
+  for (int k = thread; k < s->blocks; k += s->threads)
+    s->block[k].events += synapse_deliver(&s->block[k].synapses, step);
+}
+
+/* Deliver what the newest spikes bring with a delay of one step; the rest of them waits. */
+static void deliver_newest(const stepper *w, int thread, int64_t step) {
+  shard *s = w->s;
+  for (int k = thread; k < s->blocks; k += s->threads) {
+    synapse_block *b = &s->block[k].synapses;
+    for (size_t i = 0; i < w->arrived; i++) synapse_spike(b, w->arrived_gid[i], step - 1, step - 1);
+    s->block[k].events += synapse_deliver(b, step);
+    synapse_finish(b, step);
+  }
+}
+
+/* One thread's way through steps first .. last:
+ *
+ *   deliver    runs due now of all spikes but the newest          || their exchange is under way
+ *   exchange   first thread: the spikes of the step before arrive
+ *   ---------- barrier
+ *   deliver    runs of the newest spikes with a delay of one step
+ *   update     neurons take the step; block b lists who fired
+ *   ---------- barrier
+ *   collect    first thread: record, post the exchange            || others deliver already
+ *
+ * On entry and exit the spikes of the last step have arrived (w->arrived) but are not delivered.
+ * Input accumulators belong to the block's thread; spike lists to it between the barriers and to
+ * the first thread between the second one and the next first one. */
+static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
+  shard *s = w->s;
+  double mark = now(), then;
+  step_times t = {0};
+#define SPENT(on) (then = now(), t.on += then - mark, mark = then)
+  for (int64_t step = first; step <= last; step++) {
+    deliver(s, thread, step);
+    SPENT(deliver);
+    if (thread == 0 && step > first) w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+    barrier_wait(&w->turn);
+    SPENT(exchange_wait);
+    deliver_newest(w, thread, step);
+    SPENT(deliver);
+    for (int k = thread; k < s->blocks; k += s->threads) step_update(s, &s->block[k], step);
+    barrier_wait(&w->turn);
+    SPENT(update);
+    if (thread > 0) continue;
+    collect(w, step);
+    exchange_begin(s->exchange, w->history[step % network_max_delay(s->n)].count, w->fired_local);
+    keep_record(w, step);
+    SPENT(record);
+  }
+  if (thread > 0) return;
+  w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+  SPENT(exchange_wait);
+  w->times.update += t.update;
+  w->times.deliver += t.deliver;
+  w->times.exchange_wait += t.exchange_wait;
+  w->times.record += t.record;
+#undef SPENT
+}
+
+void step_run(stepper *w, int64_t last) {
+  if (last <= w->done) return;
+#pragma omp parallel num_threads(w->s->threads)
+  take_steps(w, omp_get_thread_num(), w->done + 1, last);
+  w->done = last;
+}
+
+int64_t step_done(const stepper *w) { return w->done; }
+
+step_times step_time_spent(const stepper *w) { return w->times; }
+
+const step_spikes *step_under_way(const stepper *w, int *count) {
+  const int delays = network_max_delay(w->s->n);
+  *count = 0;
+  for (int64_t step = w->done - delays + 1; step <= w->done; step++)
+    if (step >= 1) w->ordered[(*count)++] = w->history[step % delays];
+  return w->ordered;
+}
+
+void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes) {
+  shard *s = w->s;
+  const int delays = network_max_delay(s->n);
+  for (int k = 0; k < s->blocks; k++) synapse_reset(&s->block[k].synapses);
+  uint32_t *local_of = check_allocate(s->neurons, sizeof *local_of);
+  w->done = done;
+  w->arrived = 0;
+  for (int64_t step = done - delays + 1 > 1 ? done - delays + 1 : 1; step <= done; step++) {
+    step_spikes *kept = &w->history[step % delays];
+    kept->step = step;
+    kept->count = 0;
+    for (int i = 0; i < count; i++) {
+      if (spikes[i].step != step) continue;
+      kept->gid = check_grow(kept->gid, &kept->capacity, spikes[i].count, sizeof *kept->gid);
+      memcpy(kept->gid, spikes[i].gid, spikes[i].count * sizeof *kept->gid);
+      kept->count = spikes[i].count;
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->neurons; i++)
+      for (size_t k = 0; k < kept->count; k++)
+        if (s->gid[i] == kept->gid[k]) local_of[n++] = i;
+    exchange_begin(s->exchange, n, local_of);
+    w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+    for (int b = 0; b < s->blocks && step < done; b++)
+      for (size_t k = 0; k < w->arrived; k++)
+        synapse_spike(&s->block[b].synapses, w->arrived_gid[k], step, done);
+  }
+  free(local_of);
+}

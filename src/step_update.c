@@ -1,0 +1,81 @@
+#include "step_update.h"
+#include "vector.h"
+
+#include <string.h>
+
+enum { CHUNK = 1024 }; /* neurons whose input stays in the first-level cache */
+
+typedef union {
+  float single[CHUNK];
+  double twice[CHUNK];
+} chunk_values;
+
+VECTOR_CLONES static void take_single(int32_t *restrict from, float scale, uint32_t n,
+                                      float *restrict to) {
+  for (uint32_t i = 0; i < n; i++) {
+    to[i] = (float)from[i] * scale;
+    from[i] = 0;
+  }
+}
+
+VECTOR_CLONES static void take_double(int64_t *restrict from, double scale, uint32_t n,
+                                      double *restrict to) {
+  for (uint32_t i = 0; i < n; i++) {
+    to[i] = (double)from[i] * scale;
+    from[i] = 0;
+  }
+}
+
+static void take_input(const shard *s, shard_block *b, int population, int receptor, uint32_t first,
+                       uint32_t n, chunk_values *to) {
+  const double scale = network_weight_scale(s->n, population, receptor);
+  const size_t at = (size_t)receptor * b->neurons + first;
+  if (s->m->double_precision)
+    take_double((int64_t *)b->synapses.input + at, scale, n, to->twice);
+  else
+    take_single((int32_t *)b->synapses.input + at, (float)scale, n, to->single);
+  input_add(b->input, receptor, first, n, to);
+}
+
+static void list_spikes(shard_block *b, uint32_t first, uint32_t n, const uint8_t *spiked) {
+  for (uint32_t i = 0; i < n; i += 8) {
+    uint64_t eight;
+    memcpy(&eight, spiked + i, sizeof eight); /* the array is padded with zeros */
+    for (uint32_t k = i; eight; k++, eight >>= 8)
+      if (eight & 1) b->spiked[b->spikes++] = first + k;
+  }
+}
+
+static void update_chunk(const shard *s, shard_block *b, const shard_segment *g, uint32_t first,
+                         uint32_t n) {
+  _Alignas(64) chunk_values input[NEURON_RECEPTORS_MAX];
+  _Alignas(64) uint8_t spiked[CHUNK + 8];
+  const neuron_model *neuron = s->m->population[g->population].neuron;
+  const size_t local = b->first + first;
+  const size_t size = s->m->double_precision ? sizeof(double) : sizeof(float);
+  neuron_segment segment = {.count = (int)n,
+                            .refractory = s->refractory + local,
+                            .constants = g->constants,
+                            .current = input_current(b->input, first),
+                            .spiked = spiked};
+  for (int k = 0; k < neuron->states; k++) segment.state[k] = (char *)s->state[k] + local * size;
+  for (int r = 0; r < neuron->receptors; r++) {
+    take_input(s, b, g->population, r, first, n, &input[r]);
+    segment.input[r] = &input[r];
+  }
+  neuron->update[s->m->double_precision](&segment);
+  memset(spiked + n, 0, 8);
+  list_spikes(b, first, n, spiked);
+}
+
+void step_update(shard *s, shard_block *b, int64_t step) {
+  b->spikes = 0;
+  input_begin_step(b->input, step);
+  for (int k = 0; k < b->segments; k++) {
+    const shard_segment *g = &b->segment[k];
+    for (uint32_t done = 0; done < g->count; done += CHUNK) {
+      const uint32_t n = g->count - done < CHUNK ? g->count - done : CHUNK;
+      update_chunk(s, b, g, g->first + done, n);
+    }
+  }
+}

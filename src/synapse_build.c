@@ -1,0 +1,296 @@
+#include "synapse.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct { /* one block while it is built */
+  const network *n;
+  const uint32_t *gid; /* [neurons] */
+  synapse_block *b;
+  uint32_t all;       /* neurons of the whole network */
+  uint32_t *position; /* [sources] where the source's next synapse goes */
+  int keys;           /* of (delay, receptor): (delay - 1) * receptors + receptor */
+  void *key;          /* [synapses] uint8_t where that is enough, else uint16_t */
+  bool narrow_key;
+} builder;
+
+static void free_edges(network_edges *edges) {
+  free(edges->source);
+  free(edges->weight);
+  free(edges->delay);
+  free(edges->receptor);
+}
+
+static err too_many(void) {
+  return check_fail(ERR_USER,
+                    "a block of %d neurons has 2^32 synapses or more: use more ranks or threads",
+                    SYNAPSE_BLOCK_NEURONS);
+}
+
+/* The sources of the block, ascending, with their numbers of synapses in first_synapse[i + 1]. */
+static void take_counts(builder *w, const uint32_t *count) {
+  synapse_block *b = w->b;
+  for (uint32_t g = 0; g < w->all; g++) b->sources += count[g] > 0;
+  b->source = check_allocate(b->sources, sizeof *b->source);
+  b->first_synapse = check_allocate((size_t)b->sources + 1, sizeof *b->first_synapse);
+  for (uint32_t g = 0, i = 0; g < w->all; g++) {
+    if (count[g] == 0) continue;
+    b->source[i] = g;
+    b->first_synapse[++i] = count[g];
+  }
+}
+
+/* Where the block has at least as many synapses as the network has neurons: a counter a neuron. */
+static err count_dense(builder *w) {
+  network_edges edges = {0};
+  uint32_t *count = check_allocate(w->all, sizeof *count);
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < w->b->neurons; i++) {
+    edges.count = 0;
+    network_in_sources(w->n, w->gid[i], &edges);
+    for (size_t k = 0; k < edges.count; k++) count[edges.source[k]]++;
+    sum += edges.count;
+  }
+  free_edges(&edges);
+  if (sum <= UINT32_MAX) take_counts(w, count);
+  free(count);
+  w->b->synapses = (uint32_t)sum;
+  return sum <= UINT32_MAX ? OK : too_many();
+}
+
+static void radix_sort(uint32_t *values, size_t count) {
+  uint32_t *other = check_allocate(count, sizeof *other);
+  for (int shift = 0; shift < 32; shift += 8) {
+    size_t at[257] = {0};
+    for (size_t i = 0; i < count; i++) at[(values[i] >> shift & 255) + 1]++;
+    for (int d = 0; d < 256; d++) at[d + 1] += at[d];
+    for (size_t i = 0; i < count; i++) other[at[values[i] >> shift & 255]++] = values[i];
+    uint32_t *swap = values;
+    values = other;
+    other = swap;
+  }
+  free(other); /* four passes: the result is back in `values` */
+}
+
+/* Otherwise the sources are listed and sorted; nothing is as long as the network. */
+static err count_sparse(builder *w) {
+  synapse_block *b = w->b;
+  network_edges edges = {0};
+  for (uint32_t i = 0; i < b->neurons; i++) network_in_sources(w->n, w->gid[i], &edges);
+  const size_t count = edges.count;
+  uint32_t *source = edges.source;
+  if (count > UINT32_MAX) {
+    free_edges(&edges);
+    return too_many();
+  }
+  radix_sort(source, count);
+  b->synapses = (uint32_t)count;
+  for (size_t i = 0; i < count; i++) b->sources += i == 0 || source[i] != source[i - 1];
+  b->source = check_allocate(b->sources, sizeof *b->source);
+  b->first_synapse = check_allocate((size_t)b->sources + 1, sizeof *b->first_synapse);
+  uint32_t s = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i == 0 || source[i] != source[i - 1]) b->source[s++] = source[i];
+    b->first_synapse[s]++;
+  }
+  free_edges(&edges);
+  return OK;
+}
+
+static void index_sources(builder *w) {
+  synapse_block *b = w->b;
+  for (uint32_t i = 0; i < b->sources; i++) b->first_synapse[i + 1] += b->first_synapse[i];
+  while ((w->all >> b->bucket_shift) > 2 * (uint64_t)b->sources + 64) b->bucket_shift++;
+  const uint32_t buckets = (w->all >> b->bucket_shift) + 1;
+  b->bucket = check_allocate((size_t)buckets + 1, sizeof *b->bucket);
+  for (uint32_t i = 0; i < b->sources; i++) b->bucket[(b->source[i] >> b->bucket_shift) + 1]++;
+  for (uint32_t i = 0; i < buckets; i++) b->bucket[i + 1] += b->bucket[i];
+}
+
+static inline uint32_t find_source(const synapse_block *b, uint32_t gid) {
+  uint32_t i = b->bucket[gid >> b->bucket_shift];
+  while (b->source[i] != gid) i++;
+  return i;
+}
+
+/* Write the edges of one target. Greatest sum of |weight| that one step can bring: *load. */
+static void scatter(builder *w, uint32_t target, const network_edges *edges, uint64_t *load) {
+  synapse_block *b = w->b;
+  uint32_t *restrict narrow = b->synapse;
+  uint64_t *restrict wide = b->synapse;
+  uint8_t *restrict key8 = w->key;
+  uint16_t *restrict key16 = w->key;
+  for (size_t k = 0; k < edges->count; k++) {
+    const uint32_t at = w->position[find_source(b, edges->source[k])]++;
+    const int64_t weight = edges->weight[k];
+    const int key = (edges->delay[k] - 1) * b->receptors + edges->receptor[k];
+    *load += (uint64_t)(weight < 0 ? -weight : weight);
+    if (b->wide)
+      wide[at] = (uint64_t)weight << 16 | target;
+    else
+      narrow[at] = (uint32_t)weight << 16 | target;
+    if (w->narrow_key)
+      key8[at] = (uint8_t)key;
+    else
+      key16[at] = (uint16_t)key;
+  }
+}
+
+static err fill(builder *w) {
+  synapse_block *b = w->b;
+  network_edges edges = {0};
+  err e = OK;
+  for (uint32_t i = 0; i < b->neurons && e == OK; i++) {
+    uint64_t load = 0;
+    edges.count = 0;
+    network_in_edges(w->n, w->gid[i], &edges);
+    scatter(w, i, &edges, &load);
+    if (load > (b->wide ? (uint64_t)INT64_MAX : INT32_MAX))
+      e = check_fail(
+          ERR_USER,
+          "neuron %u: its %zu synapses could bring more than a sum of 16-bit weights holds in "
+          "one step; set simulation.precision: double",
+          w->gid[i], edges.count);
+  }
+  free_edges(&edges);
+  return e;
+}
+
+static inline int key_at(const builder *w, uint32_t i) {
+  return w->narrow_key ? ((const uint8_t *)w->key)[i] : ((const uint16_t *)w->key)[i];
+}
+
+typedef struct { /* scratch for the sorting of one source's synapses */
+  size_t capacity, run_capacity;
+  uint64_t *order; /* key << 32 | place, then place */
+  uint64_t *moved;
+  uint32_t *count; /* [keys + 1] */
+} sorter;
+
+static int compare_order(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* order[i]: key << 32 | place of the synapse that comes i-th. Stable, so targets stay ascending. */
+static void sort_keys(const builder *w, uint32_t first, uint32_t n, sorter *s) {
+  if (n < (uint32_t)w->keys / 8) {
+    for (uint32_t i = 0; i < n; i++) s->order[i] = (uint64_t)key_at(w, first + i) << 32 | i;
+    qsort(s->order, n, sizeof *s->order, compare_order);
+    return;
+  }
+  memset(s->count, 0, ((size_t)w->keys + 1) * sizeof *s->count);
+  for (uint32_t i = 0; i < n; i++) s->count[key_at(w, first + i) + 1]++;
+  for (int k = 0; k < w->keys; k++) s->count[k + 1] += s->count[k];
+  for (uint32_t i = 0; i < n; i++) {
+    const int key = key_at(w, first + i);
+    s->order[s->count[key]++] = (uint64_t)key << 32 | i;
+  }
+}
+
+static void append_runs(builder *w, uint32_t n, sorter *s) {
+  synapse_block *b = w->b;
+  for (uint32_t i = 0, end; i < n; i = end) {
+    const uint32_t key = (uint32_t)(s->order[i] >> 32);
+    for (end = i + 1; end < n && s->order[end] >> 32 == key && end - i < UINT16_MAX;) end++;
+    b->run = check_grow(b->run, &s->run_capacity, (size_t)b->runs + 1, sizeof *b->run);
+    b->run[b->runs++] = (synapse_run){.count = (uint16_t)(end - i),
+                                      .delay = (uint16_t)(key / (uint32_t)b->receptors + 1) & 8191,
+                                      .receptor = key % (uint32_t)b->receptors & 3,
+                                      .last = end == n};
+  }
+}
+
+static void arrange_source(builder *w, uint32_t source, sorter *s) {
+  synapse_block *b = w->b;
+  const uint32_t first = b->first_synapse[source], n = b->first_synapse[source + 1] - first;
+  if (n > s->capacity) {
+    s->capacity = n;
+    free(s->order);
+    free(s->moved);
+    s->order = check_allocate(n, sizeof *s->order);
+    s->moved = check_allocate(n, sizeof *s->moved);
+  }
+  sort_keys(w, first, n, s);
+  uint32_t *narrow = (uint32_t *)b->synapse + first, *moved = (uint32_t *)s->moved;
+  uint64_t *wide = (uint64_t *)b->synapse + first;
+  if (b->wide) {
+    for (uint32_t i = 0; i < n; i++) s->moved[i] = wide[(uint32_t)s->order[i]];
+    memcpy(wide, s->moved, n * sizeof *wide);
+  } else {
+    for (uint32_t i = 0; i < n; i++) moved[i] = narrow[(uint32_t)s->order[i]];
+    memcpy(narrow, moved, n * sizeof *narrow);
+  }
+  b->first_run[source] = b->runs;
+  append_runs(w, n, s);
+  b->first_run[source + 1] = b->runs;
+}
+
+static void arrange(builder *w) {
+  synapse_block *b = w->b;
+  sorter s = {.count = check_allocate((size_t)w->keys + 1, sizeof *s.count)};
+  b->first_run = check_allocate((size_t)b->sources + 1, sizeof *b->first_run);
+  for (uint32_t i = 0; i < b->sources; i++) arrange_source(w, i, &s);
+  free(s.order);
+  free(s.moved);
+  free(s.count);
+}
+
+static int receptors_of(const model *m, uint32_t neurons, const uint32_t *gid) {
+  int most = 1;
+  for (uint32_t i = 0; i < neurons; i++) {
+    const int r = m->population[model_population_of(m, gid[i])].neuron->receptors;
+    if (r > most) most = r;
+  }
+  return most;
+}
+
+err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid, synapse_block *block) {
+  assert(neurons <= SYNAPSE_BLOCK_NEURONS);
+  const model *m = network_model(n);
+  *block = (synapse_block){.neurons = neurons,
+                           .wide = m->double_precision,
+                           .receptors = receptors_of(m, neurons, gid),
+                           .slots = network_max_delay(n) + 1};
+  builder w = {.n = n, .gid = gid, .b = block, .all = m->neurons};
+  double expected = 0;
+  for (uint32_t i = 0; i < neurons; i++)
+    expected += network_expected_indegree(n, model_population_of(m, gid[i]));
+  err e = expected >= m->neurons ? count_dense(&w) : count_sparse(&w);
+  if (e != OK) return e;
+  index_sources(&w);
+  w.keys = network_max_delay(n) * block->receptors;
+  w.narrow_key = w.keys <= 256;
+  block->synapse = check_allocate_raw(block->synapses, block->wide ? 8 : 4);
+  w.key = check_allocate_raw(block->synapses, w.narrow_key ? 1 : 2);
+  w.position = check_allocate(block->sources, sizeof *w.position);
+  memcpy(w.position, block->first_synapse, block->sources * sizeof *w.position);
+  e = fill(&w);
+  free(w.position);
+  if (e == OK) arrange(&w);
+  free(w.key);
+  block->input = check_allocate((size_t)block->receptors * neurons, block->wide ? 8 : 4);
+  block->slot = check_allocate((size_t)block->slots, sizeof *block->slot);
+  return e;
+}
+
+void synapse_free(synapse_block *block) {
+  for (int i = 0; block->slot && i < block->slots; i++) free(block->slot[i].cursor);
+  free(block->slot);
+  free(block->input);
+  free(block->synapse);
+  free(block->run);
+  free(block->source);
+  free(block->first_run);
+  free(block->first_synapse);
+  free(block->bucket);
+  *block = (synapse_block){0};
+}
+
+size_t synapse_bytes(const synapse_block *b) {
+  const size_t buckets = b->sources ? (b->source[b->sources - 1] >> b->bucket_shift) + 2 : 1;
+  return (size_t)b->synapses * (b->wide ? 8 : 4) + b->runs * sizeof *b->run +
+         b->sources * (sizeof *b->source + sizeof *b->first_run + sizeof *b->first_synapse) +
+         buckets * sizeof *b->bucket;
+}

@@ -1,0 +1,84 @@
+#include "synapse.h"
+#include "vector.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Cursors whose synapses are asked for before they are needed. */
+enum { AHEAD = 12, LINE = 64 };
+
+static synapse_slot *slot_of(synapse_block *b, int64_t step) { return &b->slot[step % b->slots]; }
+
+static inline void wait(synapse_block *b, uint32_t run, uint32_t first, int64_t due) {
+  synapse_slot *slot = slot_of(b, due);
+  if (slot->count == slot->capacity)
+    slot->cursor = check_grow(slot->cursor, &slot->capacity, slot->count + 1, sizeof *slot->cursor);
+  const synapse_run r = b->run[run];
+  slot->cursor[slot->count++] = (synapse_cursor){run, first, r.count, r.receptor};
+}
+
+void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) {
+  const uint32_t bucket = gid >> b->bucket_shift;
+  uint32_t i = b->bucket[bucket];
+  const uint32_t end = b->bucket[bucket + 1];
+  while (i < end && b->source[i] != gid) i++;
+  if (i == end) return;
+  uint32_t first = b->first_synapse[i];
+  for (uint32_t run = b->first_run[i]; run < b->first_run[i + 1]; run++) {
+    if (step + b->run[run].delay > after) {
+      wait(b, run, first, step + b->run[run].delay);
+      return;
+    }
+    first += b->run[run].count;
+  }
+}
+
+static inline void prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
+  const char *line = (const char *)b->synapse + c->first * size;
+  const char *end = line + c->count * size;
+  for (line = (const char *)((uintptr_t)line & ~(uintptr_t)(LINE - 1)); line < end; line += LINE)
+    __builtin_prefetch(line);
+  __builtin_prefetch(&b->run[c->run + 1]);
+}
+
+#define DEFINE_DELIVER(name, packed, sum, weight_of)                                               \
+  static inline void name(const synapse_block *b, const synapse_cursor *c) {                       \
+    const packed *restrict s = (const packed *)b->synapse + c->first;                              \
+    sum *restrict input = (sum *)b->input + (size_t)c->receptor * b->neurons;                      \
+    for (uint32_t k = 0; k < c->count; k++) input[s[k] & 0xffff] += weight_of(s[k]);               \
+  }
+#define NARROW_WEIGHT(s) ((int32_t)(s) >> 16)
+#define WIDE_WEIGHT(s) ((int64_t)(s) >> 16)
+DEFINE_DELIVER(deliver_narrow, uint32_t, int32_t, NARROW_WEIGHT)
+DEFINE_DELIVER(deliver_wide, uint64_t, int64_t, WIDE_WEIGHT)
+
+uint64_t synapse_deliver(synapse_block *b, int64_t step) {
+  synapse_slot *slot = slot_of(b, step);
+  const size_t size = b->wide ? 8 : 4;
+  uint64_t events = 0;
+  size_t asked = slot->delivered;
+  for (; slot->delivered < slot->count; slot->delivered++) {
+    for (; asked < slot->count && asked < slot->delivered + AHEAD; asked++)
+      prefetch_cursor(b, &slot->cursor[asked], size);
+    const synapse_cursor c = slot->cursor[slot->delivered];
+    if (b->wide)
+      deliver_wide(b, &c);
+    else
+      deliver_narrow(b, &c);
+    events += c.count;
+    const synapse_run done = b->run[c.run];
+    if (done.last) continue;
+    wait(b, c.run + 1, c.first + c.count, step - done.delay + b->run[c.run + 1].delay);
+  }
+  return events;
+}
+
+void synapse_finish(synapse_block *b, int64_t step) {
+  synapse_slot *slot = slot_of(b, step);
+  slot->count = slot->delivered = 0;
+}
+
+void synapse_reset(synapse_block *b) {
+  for (int i = 0; i < b->slots; i++) b->slot[i].count = b->slot[i].delivered = 0;
+  memset(b->input, 0, (size_t)b->receptors * b->neurons * (b->wide ? 8 : 4));
+}
