@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Install what the tests need, build, run all of them.
-set -eu
+# The one test command: installs what is missing (Debian 12, Ubuntu), builds, runs every test, and
+# ends with ctest's count. Options go to ctest: tests/run.sh -R NAME
+# SHINKEI_LONG=1 adds the comparison of the full-scale microcircuit with its reference.
+set -euo pipefail
 cd "$(dirname "$0")/.."
 . jobs/install.sh
-cmake -S . -B build -DCMAKE_BUILD_TYPE=Release
-cmake --build build -j "$(nproc)"
-ctest --test-dir build --output-on-failure
+shinkei_install clang clang-format libclang-rt-dev libomp-dev
+shinkei_build build
+ctest --test-dir build --output-on-failure "$@"
