@@ -11,6 +11,10 @@
 
 typedef struct record record;
 
+/* Step s as a time: s * dt rounded once, so that 3 steps of 0.1 ms are 0.3 and not
+ * 0.30000000000000004.                                                                        */
+LOCAL double record_time(const model *m, int64_t step); /* [ms] */
+
 typedef struct {
   uint64_t spikes;    /* of all neurons after the warm-up, recorded or not, all ranks */
   uint64_t recorded;  /* spikes that stand in the file                            */
@@ -39,15 +43,37 @@ LOCAL void record_trace(record *r, int64_t step, const double *value);
 
 /* Write all that was kept for steps <= step; every rank calls it at the same steps. The data are
  * sorted globally by (step, node) and appended. A failed write (full disk) is ERR_ENVIRONMENT on
- * all ranks; what was written before stays readable.                                          */
+ * all ranks; what was written before stays readable. Where there was no room, nothing is lost yet:
+ * a later flush tries again.                                                                  */
 COLLECTIVE err record_flush(record *r, int64_t step);
 
-/* Flush, write final attributes, close. */
+/* Flush and close; frees r in any case, and fills *totals also where the flush fails.         */
 COLLECTIVE err record_close(record *r, int64_t step, record_totals *totals);
 
-/* The digest is a commutative sum (mod 2^64) of two 64-bit hashes (XXH3, two seeds) of (gid, step)
- * of every spike: it identifies the time-ordered sequence, since that is sorted, and needs no
- * order of its own.                                                                           */
+/* Where the record stands after a flush: the same numbers on every rank. A checkpoint keeps it. */
+typedef struct {
+  int64_t step;       /* all up to this step is in the files                        */
+  uint64_t spikes;    /* as in record_totals                                        */
+  uint64_t digest[2]; /* as in record_totals                                        */
+  int populations;
+  uint64_t *recorded; /* [populations] spikes of each population in spikes.h5       */
+  int traces;         /* trace records of the model                                 */
+  uint64_t *rows;     /* [traces] rows of each report in traces.h5                  */
+} record_position;
+
+/* The position of the last record_flush; arrays are borrowed until the next one.              */
+LOCAL void record_tell(const record *r, record_position *at);
+
+/* As record_create, but go on with the files in the folder from a position: what stands behind it
+ * is cut. A file that is not there is begun anew (a run may continue in another folder); digest
+ * and spikes count on in any case. ERR_ENVIRONMENT where a file holds less than the position says,
+ * or other traces; the position is borrowed for the call.                                     */
+COLLECTIVE err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t count,
+                             const uint32_t *owned, const record_position *from, record **made);
+
+/* The digest is a commutative sum (mod 2^64) of two 64-bit hashes (XXH3, seeds 0 and 1; of 16
+ * bytes, gid and step as little-endian 64-bit integers) of every spike: it identifies the
+ * time-ordered sequence, since that is sorted, and needs no order of its own. */
 LOCAL void record_digest_add(uint64_t digest[2], uint32_t gid, int64_t step);
 
 #endif

@@ -1,0 +1,481 @@
+/* Choices, and why:
+ * - Format of HDF5 1.8 and before (no libver bounds): its superblock has no mark "open for
+ * writing", so a file that a killed run leaves is readable at once.
+ * - Chunk index nodes of 1024 entries (istore_k): an append changes one node in place, and only
+ *   every 16 million values (1024 chunks x 16384) is one split, so that a kill between two of
+ *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index.
+ * - Space is claimed with fallocate before HDF5 changes anything: HDF5 cannot be brought to
+ *   forget what it failed to write.                                                            */
+#define _GNU_SOURCE /* fallocate */
+#include "record_file.h"
+
+#include "agree.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+  CHUNK_ELEMENTS = 16384,
+  CHUNK_COLUMNS_MAX = 1024,
+  INDEX_K = 512,          /* half the entries of an index node                   */
+  INDEX_BYTES = 48 << 10, /* of an index node, at most                           */
+  OBJECT_BYTES = 16 << 10 /* headers and attributes of a group or dataset, at most */
+};
+
+typedef struct {
+  hid_t set;
+  record_type type;
+  uint64_t rows, columns; /* columns 0: one dimension */
+  uint64_t chunk_rows, chunk_columns;
+} series;
+
+struct record_file {
+  MPI_Comm comm;
+  int rank;
+  char *path;
+  hid_t file, collective; /* transfer properties */
+  int descriptor;         /* rank 0: for fallocate, else -1 */
+  size_t count, capacity;
+  series *series;
+  bool failed;
+};
+
+static size_t type_bytes(record_type type) {
+  return type == RECORD_FLOAT32 || type == RECORD_UINT32 ? 4 : 8;
+}
+
+static hid_t file_type(record_type type) {
+  switch (type) {
+  case RECORD_FLOAT32:
+    return H5T_IEEE_F32LE;
+  case RECORD_FLOAT64:
+    return H5T_IEEE_F64LE;
+  case RECORD_UINT32:
+    return H5T_STD_U32LE;
+  default:
+    return H5T_STD_U64LE;
+  }
+}
+
+static hid_t memory_type(record_type type) {
+  switch (type) {
+  case RECORD_FLOAT32:
+    return H5T_NATIVE_FLOAT;
+  case RECORD_FLOAT64:
+    return H5T_NATIVE_DOUBLE;
+  case RECORD_UINT32:
+    return H5T_NATIVE_UINT32;
+  default:
+    return H5T_NATIVE_UINT64;
+  }
+}
+
+/* The innermost cause stands first when walking upward. */
+static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
+  if (n == 0) *(const char **)text = error->desc;
+  return 0;
+}
+
+static err failure(const record_file *f, const char *what, const char *object) {
+  const char *cause = "";
+  hid_t stack = H5Eget_current_stack();
+  H5Ewalk2(stack, H5E_WALK_UPWARD, first_cause, &cause);
+  err e = check_fail(ERR_ENVIRONMENT, "%s: cannot %s %s: %s", f->path, what, object,
+                     cause && cause[0] ? cause : "HDF5 gives no reason");
+  H5Eclose_stack(stack);
+  return e;
+}
+
+/* All ranks leave a call together; after a failure the file is left alone. */
+static err settle(record_file *f, err e) {
+  e = agree(f->comm, e);
+  if (e != OK) f->failed = true;
+  return e;
+}
+
+static err refuse(const record_file *f) {
+  return check_fail(ERR_ENVIRONMENT, "%s: not written any more after an earlier failure", f->path);
+}
+
+/* Rank 0 claims the bytes behind the file's end; all learn whether there is room. The file grows
+ * by zeros, so that what MPI-IO finds between pieces that it writes together is the same in every
+ * run. HDF5 cuts the file to what it needs at the next flush.                                 */
+static err claim(record_file *f, uint64_t bytes) {
+  err e = OK;
+  struct stat now;
+  if (f->descriptor >= 0 && bytes > 0) {
+    if (fstat(f->descriptor, &now)) now.st_size = 0;
+    int status;
+    do status = fallocate(f->descriptor, 0, now.st_size, (off_t)bytes);
+    while (status && errno == EINTR);
+    if (status && (errno == EOPNOTSUPP || errno == ENOSYS))
+      status = ftruncate(f->descriptor, now.st_size + (off_t)bytes);
+    if (status)
+      e = check_fail(ERR_ENVIRONMENT, "%s: no room for %llu more bytes: %s", f->path,
+                     (unsigned long long)bytes, strerror(errno));
+  }
+  return agree(f->comm, e);
+}
+
+static hid_t access_properties(MPI_Comm comm) {
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
+  H5Pset_all_coll_metadata_ops(access, true);
+  H5Pset_coll_metadata_write(access, true);
+  return access;
+}
+
+static record_file *file_new(MPI_Comm comm, const char *path) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  record_file *f = check_allocate(1, sizeof *f);
+  AGREE_MPI(MPI_Comm_dup(comm, &f->comm));
+  MPI_Comm_rank(comm, &f->rank);
+  f->path = check_allocate(strlen(path) + 1, 1);
+  strcpy(f->path, path);
+  f->file = f->descriptor = -1;
+  f->collective = H5Pcreate(H5P_DATASET_XFER);
+  H5Pset_dxpl_mpio(f->collective, H5FD_MPIO_COLLECTIVE);
+  return f;
+}
+
+static void file_free(record_file *f) {
+  if (f->descriptor >= 0) close(f->descriptor);
+  H5Pclose(f->collective);
+  MPI_Comm_free(&f->comm);
+  free(f->series);
+  free(f->path);
+  free(f);
+}
+
+/* Give *made, or free what stands. */
+static err file_ready(record_file *f, err e, record_file **made) {
+  if (e == OK && f->rank == 0) {
+    f->descriptor = open(f->path, O_WRONLY | O_CLOEXEC);
+    if (f->descriptor < 0)
+      e = check_fail(ERR_ENVIRONMENT, "%s: cannot be opened: %s", f->path, strerror(errno));
+  }
+  e = agree(f->comm, e);
+  *made = e == OK ? f : NULL;
+  if (e != OK) {
+    if (f->file >= 0) H5Fclose(f->file);
+    file_free(f);
+  }
+  return e;
+}
+
+err record_file_create(MPI_Comm comm, const char *path, record_file **made) {
+  record_file *f = file_new(comm, path);
+  err e = OK;
+  if (f->rank == 0) {
+    /* A descriptor of our own first: its message is clearer than HDF5's. */
+    int new = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (new < 0)
+      e = check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", path, strerror(errno));
+    else
+      close(new);
+  }
+  e = agree(f->comm, e);
+  if (e == OK) {
+    hid_t properties = access_properties(f->comm), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_istore_k(creation, INDEX_K);
+    f->file = H5Fcreate(path, H5F_ACC_TRUNC, creation, properties);
+    if (f->file < 0) e = failure(f, "create", "the file");
+    H5Pclose(properties);
+    H5Pclose(creation);
+  }
+  return file_ready(f, e, made);
+}
+
+err record_file_open(MPI_Comm comm, const char *path, record_file **made) {
+  record_file *f = file_new(comm, path);
+  err e = OK;
+  if (f->rank == 0 && access(path, W_OK))
+    e = check_fail(ERR_ENVIRONMENT, "%s: cannot be continued: %s", path, strerror(errno));
+  e = agree(f->comm, e);
+  if (e == OK) {
+    hid_t properties = access_properties(f->comm);
+    f->file = H5Fopen(path, H5F_ACC_RDWR, properties);
+    if (f->file < 0) e = failure(f, "open", "the file (damaged, or not HDF5)");
+    H5Pclose(properties);
+  }
+  return file_ready(f, e, made);
+}
+
+err record_file_close(record_file *f) {
+  err e = OK;
+  for (size_t i = 0; i < f->count; i++) H5Dclose(f->series[i].set);
+  if (H5Fclose(f->file) < 0 && !f->failed) e = failure(f, "close", "the file");
+  e = agree(f->comm, e);
+  file_free(f);
+  return e;
+}
+
+bool record_file_has(record_file *f, const char *path) {
+  char *part = check_allocate(strlen(path) + 1, 1);
+  bool has = true;
+  for (size_t end = 1; has && end <= strlen(path); end++) {
+    if (path[end] != '/' && path[end] != 0) continue;
+    memcpy(part, path, end);
+    part[end] = 0;
+    has = H5Lexists(f->file, part, H5P_DEFAULT) > 0;
+  }
+  free(part);
+  return has;
+}
+
+err record_file_group(record_file *f, const char *path) {
+  if (f->failed) return refuse(f);
+  err e = claim(f, OBJECT_BYTES);
+  if (e != OK) return e;
+  hid_t group = H5Gcreate2(f->file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  e = group < 0 ? failure(f, "create", path) : OK;
+  if (group >= 0) H5Gclose(group);
+  return settle(f, e);
+}
+
+/* Takes over `type` and `space`. */
+static err attribute(record_file *f, const char *path, const char *name, hid_t type, hid_t space,
+                     const void *value) {
+  err e = OK;
+  if (f->failed)
+    e = refuse(f);
+  else if (H5Aexists_by_name(f->file, path, name, H5P_DEFAULT) <= 0) {
+    hid_t made =
+        H5Acreate_by_name(f->file, path, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (made < 0 || H5Awrite(made, type, value) < 0) e = failure(f, "write attribute", name);
+    if (made >= 0) H5Aclose(made);
+  }
+  H5Tclose(type);
+  H5Sclose(space);
+  return settle(f, e);
+}
+
+err record_file_uint32_attribute(record_file *f, const char *path, const char *name, int count,
+                                 const uint32_t *value) {
+  hsize_t size = count;
+  return attribute(f, path, name, H5Tcopy(H5T_STD_U32LE),
+                   count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, NULL), value);
+}
+
+err record_file_text_attribute(record_file *f, const char *path, const char *name,
+                               const char *text) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE); /* what h5py writes, and reads as text */
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return attribute(f, path, name, type, H5Screate(H5S_SCALAR), &text);
+}
+
+err record_file_sorting_attribute(record_file *f, const char *path) {
+  static const char *const name[] = {"none", "by_id", "by_time"};
+  hid_t type = H5Tenum_create(H5T_STD_U8LE);
+  for (uint8_t value = 0; value < 3; value++) H5Tenum_insert(type, name[value], &value);
+  return attribute(f, path, "sorting", type, H5Screate(H5S_SCALAR), &(uint8_t){2});
+}
+
+/* Times of creation would make every file another one. */
+static hid_t dataset_properties(void) {
+  hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(creation, false);
+  H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+  return creation;
+}
+
+/* Memory space and selection of a rank's block; `file` is the dataset's space. */
+static hid_t select_block(hid_t file, int rank, const hsize_t *start, const hsize_t *count) {
+  hid_t memory = H5Screate_simple(rank, count, NULL);
+  if (count[0] == 0 || (rank == 2 && count[1] == 0)) {
+    H5Sselect_none(file);
+    H5Sselect_none(memory);
+  } else
+    H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, count, NULL);
+  return memory;
+}
+
+static bool shape_is(hid_t set, int rank, const hsize_t *size) {
+  hid_t space = H5Dget_space(set);
+  hsize_t has[H5S_MAX_RANK];
+  bool is = H5Sget_simple_extent_ndims(space) == rank &&
+            H5Sget_simple_extent_dims(space, has, NULL) == rank;
+  for (int d = 0; is && d < rank; d++) is = size[d] == H5S_UNLIMITED || has[d] == size[d];
+  H5Sclose(space);
+  return is;
+}
+
+static hid_t dataset_fixed(record_file *f, const char *path, hid_t type, hsize_t size) {
+  if (record_file_has(f, path)) {
+    hid_t set = H5Dopen2(f->file, path, H5P_DEFAULT);
+    if (set < 0 || shape_is(set, 1, &size)) return set;
+    H5Dclose(set);
+    return -1;
+  }
+  hid_t space = H5Screate_simple(1, &size, NULL), creation = dataset_properties();
+  hid_t set = H5Dcreate2(f->file, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  H5Pclose(creation);
+  H5Sclose(space);
+  return set;
+}
+
+static herr_t transfer(const record_file *f, bool write, hid_t set, hid_t type, int rank,
+                       const hsize_t *start, const hsize_t *count, void *data) {
+  hid_t space = H5Dget_space(set), memory = select_block(space, rank, start, count);
+  uint64_t nothing = 0;
+  if (!data) data = &nothing;
+  herr_t status = write ? H5Dwrite(set, type, memory, space, f->collective, data)
+                        : H5Dread(set, type, memory, space, f->collective, data);
+  H5Sclose(memory);
+  H5Sclose(space);
+  return status;
+}
+
+err record_file_write(record_file *f, const char *path, record_type type, uint64_t size,
+                      uint64_t first, uint64_t count, const void *data) {
+  if (f->failed) return refuse(f);
+  bool there = record_file_has(f, path);
+  err e = claim(f, there ? 0 : OBJECT_BYTES + size * type_bytes(type));
+  if (e != OK) return e;
+  hid_t set = dataset_fixed(f, path, file_type(type), size);
+  if (set < 0 || transfer(f, true, set, memory_type(type), 1, (hsize_t[]){first},
+                          (hsize_t[]){count}, (void *)data) < 0)
+    e = failure(f, "write", path);
+  if (set >= 0) H5Dclose(set);
+  return settle(f, e);
+}
+
+err record_file_read(record_file *f, const char *path, record_type type, uint64_t size,
+                     uint64_t first, uint64_t count, void *data) {
+  err e = OK;
+  hid_t set = record_file_has(f, path) ? H5Dopen2(f->file, path, H5P_DEFAULT) : -1;
+  if (set < 0 || !shape_is(set, 1, (hsize_t[]){size}) ||
+      transfer(f, false, set, memory_type(type), 1, (hsize_t[]){first}, (hsize_t[]){count}, data) <
+          0)
+    e = failure(f, "read", path);
+  if (set >= 0) H5Dclose(set);
+  return agree(f->comm, e);
+}
+
+err record_file_texts(record_file *f, const char *path, int count, const char *const *text) {
+  if (f->failed) return refuse(f);
+  size_t longest = 1;
+  for (int i = 0; i < count; i++)
+    if (strlen(text[i]) > longest) longest = strlen(text[i]);
+  err e = claim(f, OBJECT_BYTES + count * longest);
+  if (e != OK) return e;
+  char *table = check_allocate(count, longest);
+  for (int i = 0; i < count; i++) memcpy(table + i * longest, text[i], strlen(text[i]));
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, longest);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  hid_t set = dataset_fixed(f, path, type, count);
+  hsize_t own = f->rank == 0 ? count : 0;
+  if (set < 0 || transfer(f, true, set, type, 1, (hsize_t[]){0}, &own, table) < 0)
+    e = failure(f, "write", path);
+  if (set >= 0) H5Dclose(set);
+  H5Tclose(type);
+  free(table);
+  return settle(f, e);
+}
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static hid_t series_create(record_file *f, const char *path, const series *s) {
+  hid_t creation = dataset_properties();
+  int rank = s->columns ? 2 : 1;
+  H5Pset_chunk(creation, rank, (hsize_t[]){s->chunk_rows, s->chunk_columns});
+  hid_t space =
+      H5Screate_simple(rank, (hsize_t[]){0, s->columns}, (hsize_t[]){H5S_UNLIMITED, s->columns});
+  hid_t set =
+      H5Dcreate2(f->file, path, file_type(s->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  H5Sclose(space);
+  H5Pclose(creation);
+  return set;
+}
+
+err record_file_series(record_file *f, const char *path, record_type type, uint64_t columns,
+                       int *number) {
+  if (f->failed) return refuse(f);
+  err e = claim(f, record_file_has(f, path) ? 0 : OBJECT_BYTES);
+  if (e != OK) return e;
+  series s = {.type = type, .columns = columns};
+  s.chunk_columns = columns ? least(columns, CHUNK_COLUMNS_MAX) : 1;
+  s.chunk_rows = CHUNK_ELEMENTS / s.chunk_columns;
+  int rank = columns ? 2 : 1;
+  if (record_file_has(f, path)) {
+    s.set = H5Dopen2(f->file, path, H5P_DEFAULT);
+    if (s.set >= 0 && !shape_is(s.set, rank, (hsize_t[]){H5S_UNLIMITED, columns}))
+      e = check_fail(ERR_ENVIRONMENT, "%s: %s has another shape than this run's", f->path, path);
+  } else
+    s.set = series_create(f, path, &s);
+  if (s.set < 0) e = failure(f, "create or open", path);
+  if (s.set >= 0) {
+    hid_t space = H5Dget_space(s.set);
+    hsize_t size[H5S_MAX_RANK] = {0};
+    H5Sget_simple_extent_dims(space, size, NULL);
+    H5Sclose(space);
+    s.rows = size[0];
+  }
+  f->series = check_grow(f->series, &f->capacity, f->count + 1, sizeof s);
+  *number = (int)f->count;
+  if (s.set >= 0) f->series[f->count++] = s;
+  return settle(f, e);
+}
+
+uint64_t record_file_rows(const record_file *f, int number) { return f->series[number].rows; }
+
+static uint64_t chunks(const series *s, uint64_t rows) {
+  uint64_t across = s->columns ? (s->columns + s->chunk_columns - 1) / s->chunk_columns : 1;
+  return (rows + s->chunk_rows - 1) / s->chunk_rows * across;
+}
+
+err record_file_reserve(record_file *f, const uint64_t *rows) {
+  if (f->failed) return refuse(f);
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < f->count; i++) {
+    const series *s = &f->series[i];
+    uint64_t more = chunks(s, s->rows + rows[i]) - chunks(s, s->rows);
+    if (!more) continue;
+    bytes += more * s->chunk_rows * s->chunk_columns * type_bytes(s->type);
+    bytes += (2 + more / INDEX_K) * INDEX_BYTES;
+  }
+  return claim(f, bytes);
+}
+
+err record_file_append(record_file *f, int number, uint64_t rows, const record_block *block,
+                       const void *data) {
+  if (f->failed) return refuse(f);
+  series *s = &f->series[number];
+  int rank = s->columns ? 2 : 1;
+  hsize_t start[] = {s->rows + block->row, block->column};
+  hsize_t count[] = {block->rows, block->columns};
+  err e = OK;
+  if (H5Dset_extent(s->set, (hsize_t[]){s->rows + rows, s->columns}) < 0)
+    e = failure(f, "extend", "a dataset");
+  e = settle(f, e);
+  if (e != OK) return e;
+  if (transfer(f, true, s->set, memory_type(s->type), rank, start, count, (void *)data) < 0)
+    e = failure(f, "write", "to a dataset");
+  s->rows += rows;
+  return settle(f, e);
+}
+
+err record_file_truncate(record_file *f, int number, uint64_t rows) {
+  if (f->failed) return refuse(f);
+  series *s = &f->series[number];
+  err e = OK;
+  if (rows > s->rows)
+    e = check_fail(ERR_ENVIRONMENT, "%s: holds less than was recorded before", f->path);
+  else if (rows < s->rows && H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}) < 0)
+    e = failure(f, "shorten", "a dataset");
+  s->rows = rows;
+  return settle(f, e);
+}
+
+err record_file_flush(record_file *f) {
+  if (f->failed) return refuse(f);
+  err e = H5Fflush(f->file, H5F_SCOPE_LOCAL) < 0 ? failure(f, "flush", "the file") : OK;
+  return settle(f, e);
+}
