@@ -1,0 +1,579 @@
+#include "phi_iit4.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Mechanism integration.
+ *
+ * Effects: unit j of the purview keeps the inputs of the one part of the mechanism it shares a part
+ * with, or none. Given a partition of the mechanism the purview's units choose independently.
+ * Causes: unit i of the mechanism keeps the inputs of the one part of the purview it shares a part
+ * with, or none. Given a partition of the purview the mechanism's units choose independently.
+ * So both are: "choosers" each pick a block of a partition of the "domain", or nothing, at
+ *   loss(K, j) = log2 p_j(whole domain) - log2 p_j(K);   connections cut = sum_j (|domain| -
+ * |K_j|), and the least loss / connections is sought: the minimum of sum_j [loss(K_j, j) + fraction
+ * |K_j|] - fraction |choosers| |domain| is zero at the smallest fraction (Dinkelbach). Blocks are
+ * added one by one; what the choosers could at best still pick from the units not yet in a block
+ * bounds the sum from below.        */
+
+enum { TIED_CHOICES = PHI_IIT4_TIED_PARTITIONS };
+
+typedef struct {
+  uint16_t kept[PHI_UNIT_LIMIT]; /* block picked by each chooser, in local bits of the domain */
+} choice;
+
+typedef struct {
+  bool cause;
+  int chooser_count, domain_count;
+  uint32_t whole; /* the domain */
+  double selectivity, worth;
+  double fraction;
+  double *loss, *weight, *least; /* [2^domain x choosers]; least: over all subsets of a set */
+  uint32_t blocks[PHI_UNIT_LIMIT + 1];
+  int block_count;
+  double cutoff; /* sums above it are of no interest */
+  double best;   /* smallest sum below -PHI_TIE so far, or PHI_TIE */
+  choice better; /* the choice of that sum */
+  int tie_count;
+  choice ties[TIED_CHOICES];
+} joint;
+
+static int popcount(uint32_t set) { return __builtin_popcount(set); }
+
+static double loss_of(const joint *in, const choice *picked) {
+  double sum = 0;
+  for (int j = 0; j < in->chooser_count; j++)
+    sum += in->loss[picked->kept[j] * in->chooser_count + j];
+  return sum;
+}
+
+static int connections_of(const joint *in, const choice *picked) {
+  int count = in->chooser_count * in->domain_count;
+  for (int j = 0; j < in->chooser_count; j++) count -= popcount(picked->kept[j]);
+  return count;
+}
+
+/* An undivided mechanism keeping any of its purview is no partition. */
+static bool is_undivided(const joint *in, const choice *picked) {
+  if (!picked->kept[0]) return false;
+  if (!in->cause && picked->kept[0] != in->whole) return false;
+  for (int j = 1; j < in->chooser_count; j++)
+    if (picked->kept[j] != picked->kept[0]) return false;
+  return true;
+}
+
+static void weigh(joint *in, double fraction) {
+  const int c = in->chooser_count;
+  in->fraction = fraction;
+  for (uint32_t set = 0; set <= in->whole; set++) {
+    double *weight = in->weight + set * c, *least = in->least + set * c;
+    for (int j = 0; j < c; j++)
+      least[j] = weight[j] = in->loss[set * c + j] + fraction * popcount(set);
+    for (uint32_t rest = set; rest; rest &= rest - 1) {
+      const double *smaller = in->least + (set ^ (rest & -rest)) * c;
+      for (int j = 0; j < c; j++) least[j] = fmin(least[j], smaller[j]);
+    }
+  }
+}
+
+static void keep_tie(joint *in, const choice *picked) {
+  if (is_undivided(in, picked) || in->tie_count == TIED_CHOICES) return;
+  for (int k = 0; k < in->tie_count; k++)
+    if (!memcmp(in->ties[k].kept, picked->kept, sizeof(uint16_t) * (size_t)in->chooser_count))
+      return;
+  in->ties[in->tie_count++] = *picked;
+}
+
+/* All choices of chooser j and the later ones that stay within the cutoff. */
+static void list_choices(joint *in, choice *picked, int j, double sum, const double *least_after) {
+  if (in->tie_count == TIED_CHOICES) return;
+  if (j == in->chooser_count) {
+    keep_tie(in, picked);
+    return;
+  }
+  for (int block = -1; block < in->block_count; block++) {
+    const uint32_t kept = block < 0 ? 0 : in->blocks[block];
+    const double next = sum + in->weight[kept * in->chooser_count + j];
+    if (next + least_after[j + 1] > PHI_TIE) continue;
+    picked->kept[j] = (uint16_t)kept;
+    list_choices(in, picked, j + 1, next, least_after);
+  }
+}
+
+/* Best choice within the present blocks; its sum. */
+static double choose(const joint *in, choice *picked, double *least_of) {
+  const int c = in->chooser_count;
+  double sum = -in->fraction * c * in->domain_count;
+  for (int j = 0; j < c; j++) {
+    double least = in->weight[j];
+    picked->kept[j] = 0;
+    for (int block = 0; block < in->block_count; block++) {
+      const double weight = in->weight[in->blocks[block] * c + j];
+      if (weight < least) least = weight, picked->kept[j] = (uint16_t)in->blocks[block];
+    }
+    least_of[j] = least;
+    sum += least;
+  }
+  return sum;
+}
+
+/* Let the chooser that loses least by it pick something else; a chooser that is alone, nothing. */
+static double divide(const joint *in, choice *picked, const double *least_of, double sum) {
+  const int c = in->chooser_count;
+  double least = INFINITY;
+  int who = 0;
+  uint32_t what = 0;
+  for (int j = 0; j < c; j++)
+    for (int block = -1; block < in->block_count; block++) {
+      const uint32_t kept = block < 0 ? 0 : in->blocks[block];
+      if (kept == picked->kept[j] || (kept && c == 1)) continue;
+      const double more = in->weight[kept * c + j] - least_of[j];
+      if (more < least) least = more, who = j, what = kept;
+    }
+  picked->kept[who] = (uint16_t)what;
+  return sum + least;
+}
+
+static void visit_partition(joint *in) {
+  double least_of[PHI_UNIT_LIMIT], least_after[PHI_UNIT_LIMIT + 1];
+  choice picked = {{0}};
+  double sum = choose(in, &picked, least_of);
+  if (is_undivided(in, &picked)) sum = divide(in, &picked, least_of, sum);
+  if (sum < in->best && sum < -PHI_TIE) {
+    in->best = in->cutoff = sum;
+    in->better = picked;
+  } else if (in->best >= -PHI_TIE && sum <= PHI_TIE) {
+    least_after[in->chooser_count] = 0;
+    for (int j = in->chooser_count; j-- > 0;) least_after[j] = least_after[j + 1] + least_of[j];
+    list_choices(in, &picked, 0, -in->fraction * in->chooser_count * in->domain_count, least_after);
+  }
+}
+
+/* Add blocks until the domain is used up. Blocks that nobody picks may be one: no more blocks than
+ * choosers and one. */
+static void add_blocks(joint *in, uint32_t rest, const double *least_so_far) {
+  const int c = in->chooser_count;
+  if (!rest) {
+    visit_partition(in);
+    return;
+  }
+  double least[PHI_UNIT_LIMIT];
+  const uint32_t low = rest & -rest, others = rest ^ low;
+  for (uint32_t later = others;; later = (later - 1) & others) {
+    const uint32_t block = rest ^ later;
+    if ((in->cause || block != in->whole) && (in->block_count < c || !later)) {
+      const double *weight = in->weight + block * c, *possible = in->least + later * c;
+      double bound = -in->fraction * c * in->domain_count;
+      for (int j = 0; j < c; j++) {
+        least[j] = fmin(least_so_far[j], weight[j]);
+        bound += fmin(least[j], possible[j]);
+      }
+      if (bound <= in->cutoff) {
+        in->blocks[in->block_count++] = block;
+        add_blocks(in, later, least);
+        in->block_count--;
+      }
+    }
+    if (!later) break;
+  }
+}
+
+/* One pass at the present fraction: a better choice, or the ties if there is none. */
+static bool improve(joint *in) {
+  in->best = in->cutoff = PHI_TIE;
+  in->tie_count = 0;
+  in->block_count = 0;
+  if (in->chooser_count > 0 && (in->domain_count > 1 || in->cause))
+    add_blocks(in, in->whole, in->weight);
+  else
+    visit_partition(in); /* one unit of mechanism: only the complete cut */
+  return in->best < -PHI_TIE;
+}
+
+/* phi of the minimum partition; less than in->worth where it is cut short for not being worth it;
+ * `picked` is the partition. */
+static double minimise(joint *in, choice *picked) {
+  memset(picked, 0, sizeof *picked); /* the complete cut */
+  for (;;) {
+    const double loss = loss_of(in, picked);
+    const int connections = connections_of(in, picked);
+    if (in->selectivity * loss <= PHI_TIE) {
+      in->tie_count = 1;
+      return 0;
+    }
+    /* phi of the minimum partition is at most its fraction x all connections */
+    const double bound =
+        in->selectivity * loss / connections * in->chooser_count * in->domain_count;
+    if (bound < in->worth - PHI_TIE) return bound;
+    weigh(in, loss / connections);
+    if (!improve(in)) break;
+    *picked = in->better;
+  }
+  for (int k = 0; k < in->tie_count; k++)
+    if (connections_of(in, &in->ties[k]) > connections_of(in, picked)) *picked = in->ties[k];
+  if (!in->tie_count) in->ties[in->tie_count++] = *picked;
+  return in->selectivity * loss_of(in, picked);
+}
+
+/* Everything a search over mechanisms and purviews needs, once a thread. */
+typedef struct {
+  const phi_candidate *candidate;
+  const double *const *cause_log;     /* [unit][3^n] log2 P(unit as now | past of a subset) */
+  const double *const *effect_log[2]; /* [value][unit][2^n] log2 P(unit = value | subset as now) */
+  joint in;
+  double *selectivity, *forward, *mean, *product, *information; /* [2^n] */
+  uint32_t spread[1 << PHI_UNIT_LIMIT]; /* local bits of the domain -> units */
+} search;
+
+static double cause_probability(const phi_candidate *candidate, int unit, uint32_t kept,
+                                uint32_t past) {
+  const uint32_t index = phi_ternary(phi_ternary_weights(), kept & candidate->inputs[unit], past);
+  return phi_probability(candidate->cause[unit], index, candidate->state >> unit & 1);
+}
+
+/* spread[local] = the units of a set that the bits of `local` stand for. */
+static void spread_bits(uint32_t set, uint32_t *spread) {
+  uint32_t size = 1;
+  spread[0] = 0;
+  for (; set; set &= set - 1, size *= 2)
+    for (uint32_t low = 0; low < size; low++) spread[size + low] = spread[low] | (set & -set);
+}
+
+/* Product over units of P(on) or P(off), for all states of the purview. */
+static void effect_product(const phi_candidate *candidate, uint32_t mechanism, uint32_t purview,
+                           uint32_t state, double *product) {
+  uint32_t size = 1;
+  product[0] = 1;
+  for (uint32_t rest = purview; rest; rest &= rest - 1, size *= 2) {
+    const int unit = __builtin_ctz(rest);
+    const double on = candidate->effect[unit][phi_ternary(
+        phi_ternary_weights(), mechanism & candidate->inputs[unit], state)];
+    for (uint32_t low = 0; low < size; low++) {
+      product[size + low] = product[low] * on;
+      product[low] *= 1 - on;
+    }
+  }
+}
+
+/* Selectivity, forward probability and its unconstrained mean for all states of the purview. */
+static void effect_repertoire(search *s, uint32_t mechanism, uint32_t purview) {
+  const uint32_t states = 1u << popcount(purview);
+  effect_product(s->candidate, mechanism, purview, s->candidate->state, s->forward);
+  memcpy(s->selectivity, s->forward, states * sizeof(double));
+  memset(s->mean, 0, states * sizeof(double));
+  uint32_t state = 0;
+  do {
+    effect_product(s->candidate, mechanism, purview, state, s->product);
+    for (uint32_t k = 0; k < states; k++) s->mean[k] += s->product[k];
+    state = (state - mechanism) & mechanism;
+  } while (state);
+  for (uint32_t k = 0; k < states; k++) s->mean[k] /= 1u << popcount(mechanism);
+}
+
+static void cause_repertoire(search *s, uint32_t mechanism, uint32_t purview) {
+  const uint32_t states = 1u << popcount(purview);
+  double sum = 0;
+  for (uint32_t k = 0; k < states; k++) {
+    s->forward[k] = 1;
+    for (uint32_t rest = mechanism; rest; rest &= rest - 1)
+      s->forward[k] *= cause_probability(s->candidate, __builtin_ctz(rest), purview, s->spread[k]);
+    sum += s->forward[k];
+  }
+  for (uint32_t k = 0; k < states; k++) {
+    s->selectivity[k] = sum > 0 ? s->forward[k] / sum : 0;
+    s->mean[k] = sum / states;
+  }
+}
+
+static double largest_information(search *s, uint32_t states) {
+  double largest = -INFINITY;
+  for (uint32_t k = 0; k < states; k++) {
+    s->information[k] =
+        s->forward[k] > 0 ? s->selectivity[k] * log2(s->forward[k] / s->mean[k]) : 0;
+    largest = fmax(largest, s->information[k]);
+  }
+  return largest;
+}
+
+/* The losses of every chooser for every set of the domain it could keep. */
+static void fill_losses(search *s, uint32_t mechanism, uint32_t purview, uint32_t state) {
+  joint *in = &s->in;
+  const uint32_t choosers = in->cause ? mechanism : purview;
+  int j = 0;
+  for (uint32_t rest = choosers; rest; rest &= rest - 1, j++) {
+    const int unit = __builtin_ctz(rest);
+    const uint32_t inputs = s->candidate->inputs[unit];
+    const double *effect = s->effect_log[state >> unit & 1][unit], *cause = s->cause_log[unit];
+    const uint32_t *weights = phi_ternary_weights();
+    double whole = 0;
+    for (uint32_t set = in->whole + 1; set-- > 0;) {
+      const uint32_t kept = s->spread[set] & inputs;
+      const double value = in->cause ? cause[phi_ternary(weights, kept, state)] : effect[kept];
+      if (set == in->whole) whole = value;
+      in->loss[set * (uint32_t)in->chooser_count + (uint32_t)j] = whole - value;
+    }
+  }
+}
+
+/* Parts from the blocks picked. */
+static void describe_parts(const search *s, const choice *picked, uint32_t mechanism,
+                           uint32_t purview, phi_iit4_side *side) {
+  const joint *in = &s->in;
+  uint32_t unused = in->cause ? purview : mechanism;
+  uint32_t choosers[PHI_UNIT_LIMIT + 1] = {0}, kept[PHI_UNIT_LIMIT + 1] = {0};
+  int j = 0;
+  for (uint32_t rest = in->cause ? mechanism : purview; rest; rest &= rest - 1, j++) {
+    const uint32_t block = s->spread[picked->kept[j]];
+    int part = 0;
+    while (part < side->part_count && kept[part] != block) part++;
+    if (part == side->part_count) kept[side->part_count++] = block;
+    choosers[part] |= rest & -rest;
+    unused &= ~block;
+  }
+  if (unused) kept[side->part_count++] = unused;
+  for (int part = 0; part < side->part_count; part++) {
+    side->mechanism_part[part] = in->cause ? choosers[part] : kept[part];
+    side->purview_part[part] = in->cause ? kept[part] : choosers[part];
+  }
+}
+
+static double integrate_state(search *s, uint32_t mechanism, uint32_t purview, uint32_t local,
+                              phi_iit4_side *side) {
+  joint *in = &s->in;
+  const uint32_t *spread = s->spread;
+  uint32_t state = 0;
+  if (in->cause)
+    state = spread[local];
+  else
+    for (uint32_t rest = purview, k = local; rest; rest &= rest - 1, k >>= 1)
+      if (k & 1) state |= rest & -rest;
+  fill_losses(s, mechanism, purview, state);
+  in->selectivity = s->selectivity[local];
+  choice picked = {{0}};
+  *side = (phi_iit4_side){.purview = purview, .state = state};
+  side->phi = minimise(in, &picked);
+  side->intrinsic_information = s->information[local];
+  side->selectivity = s->selectivity[local];
+  side->probability = s->forward[local];
+  side->partitioned_probability = s->forward[local] * exp2(-loss_of(in, &picked));
+  side->connection_count = connections_of(in, &picked);
+  side->normalized_phi = side->phi / side->connection_count;
+  describe_parts(s, &picked, mechanism, purview, side);
+  return side->phi;
+}
+
+typedef struct {
+  int count;
+  size_t capacity;
+  phi_iit4_side *list;
+} sides;
+
+/* Keep a side if none is larger; drop those it exceeds. */
+static void keep_side(sides *kept, const phi_iit4_side *side) {
+  if (side->phi <= PHI_TIE) return;
+  double largest = 0;
+  for (int k = 0; k < kept->count; k++) largest = fmax(largest, kept->list[k].phi);
+  if (side->phi < largest - PHI_TIE) return;
+  int remaining = 0;
+  for (int k = 0; k < kept->count; k++)
+    if (kept->list[k].phi >= side->phi - PHI_TIE) kept->list[remaining++] = kept->list[k];
+  kept->count = remaining;
+  kept->list = check_grow(kept->list, &kept->capacity, (size_t)kept->count + 1, sizeof *side);
+  kept->list[kept->count++] = *side;
+}
+
+static double largest_phi(const sides *kept) {
+  double largest = 0;
+  for (int k = 0; k < kept->count; k++) largest = fmax(largest, kept->list[k].phi);
+  return largest;
+}
+
+/* Every state of one purview with the largest intrinsic information. */
+static void search_purview(search *s, uint32_t mechanism, uint32_t purview, sides *kept) {
+  joint *in = &s->in;
+  const uint32_t choosers = in->cause ? mechanism : purview;
+  const uint32_t domain = in->cause ? purview : mechanism;
+  in->chooser_count = popcount(choosers);
+  in->domain_count = popcount(domain);
+  in->whole = (1u << in->domain_count) - 1;
+  spread_bits(domain, s->spread);
+  if (in->cause)
+    cause_repertoire(s, mechanism, purview);
+  else
+    effect_repertoire(s, mechanism, purview);
+  const uint32_t states = 1u << popcount(purview);
+  const double largest = largest_information(s, states);
+  if (largest <= PHI_TIE) return;
+  for (uint32_t k = 0; k < states; k++)
+    if (s->information[k] >= largest - PHI_TIE) {
+      phi_iit4_side side;
+      in->worth = largest_phi(kept);
+      integrate_state(s, mechanism, purview, k, &side);
+      keep_side(kept, &side);
+    }
+}
+
+/* Size, then the units in ascending order. */
+static int compare_sets(uint32_t a, uint32_t b) {
+  if (popcount(a) != popcount(b)) return popcount(a) - popcount(b);
+  const uint32_t differing = a ^ b;
+  return !differing ? 0 : a & differing & -differing ? -1 : 1;
+}
+
+static int compare_sides(const void *a, const void *b) {
+  const phi_iit4_side *x = a, *y = b;
+  const int sets = compare_sets(x->purview, y->purview);
+  return sets ? sets : (x->state > y->state) - (x->state < y->state);
+}
+
+static sides search_purviews(search *s, bool cause, uint32_t mechanism) {
+  sides kept = {0};
+  const uint32_t all = (1u << s->candidate->unit_count) - 1;
+  s->in.cause = cause;
+  for (uint32_t purview = all; purview; purview--)
+    if (phi_sets_joined(s->candidate->inputs, cause ? purview : mechanism,
+                        cause ? mechanism : purview))
+      search_purview(s, mechanism, purview, &kept);
+  if (kept.count) qsort(kept.list, (size_t)kept.count, sizeof *kept.list, compare_sides);
+  return kept;
+}
+
+/* The larger purview, or as large and with more of the mechanism's units. */
+static bool is_preferred(const phi_iit4_side *side, const phi_iit4_side *to, uint32_t mechanism) {
+  const int size = popcount(side->purview) - popcount(to->purview);
+  return size ? size > 0 : popcount(side->purview & mechanism) > popcount(to->purview & mechanism);
+}
+
+/* The preferred purview, then first set, among the congruent ones, else among all. */
+static bool choose_side(const sides *kept, uint32_t mechanism, uint32_t system_state,
+                        phi_iit4_side *chosen) {
+  bool congruent = false;
+  *chosen = kept->list[0];
+  for (int k = 0; k < kept->count; k++) {
+    const phi_iit4_side *side = &kept->list[k];
+    const bool fits = side->state == (system_state & side->purview);
+    if (congruent && !fits) continue;
+    if ((fits && !congruent) || is_preferred(side, chosen, mechanism)) *chosen = *side;
+    congruent |= fits;
+  }
+  return congruent;
+}
+
+static void search_mechanism(search *s, uint32_t mechanism, uint32_t cause_state,
+                             uint32_t effect_state, phi_iit4_distinction *distinction) {
+  sides cause = search_purviews(s, true, mechanism), effect = {0};
+  if (cause.count) effect = search_purviews(s, false, mechanism);
+  *distinction = (phi_iit4_distinction){.mechanism = mechanism};
+  if (!cause.count || !effect.count) {
+    free(cause.list);
+    free(effect.list);
+    return;
+  }
+  const bool cause_fits = choose_side(&cause, mechanism, cause_state, &distinction->cause);
+  const bool effect_fits = choose_side(&effect, mechanism, effect_state, &distinction->effect);
+  distinction->congruent = cause_fits && effect_fits;
+  distinction->phi = fmin(distinction->cause.phi, distinction->effect.phi);
+  distinction->cause_tie_count = cause.count;
+  distinction->cause_ties = cause.list;
+  distinction->effect_tie_count = effect.count;
+  distinction->effect_ties = effect.list;
+}
+
+/* Logarithms of all conditional probabilities, shared by the threads. */
+typedef struct {
+  double *memory;
+  const double *cause[PHI_UNIT_LIMIT], *effect[2][PHI_UNIT_LIMIT];
+} log_tables;
+
+static log_tables make_logs(const phi_candidate *candidate) {
+  const int n = candidate->unit_count;
+  const uint32_t *weights = phi_ternary_weights();
+  const uint32_t all = (1u << n) - 1;
+  const size_t ternary = 2 * (size_t)weights[all] + 1, sets = (size_t)all + 1;
+  log_tables logs = {check_allocate((ternary + 2 * sets) * n, sizeof(double)), {0}, {{0}, {0}}};
+  double *next = logs.memory;
+  for (int unit = 0; unit < n; unit++) {
+    logs.cause[unit] = next;
+    for (size_t index = 0; index < ternary; index++)
+      next[index] = log2(
+          phi_probability(candidate->cause[unit], (uint32_t)index, candidate->state >> unit & 1));
+    next += ternary;
+    for (uint32_t value = 0; value < 2; value++, next += sets) {
+      logs.effect[value][unit] = next;
+      for (uint32_t set = 0; set <= all; set++)
+        next[set] = log2(phi_probability(candidate->effect[unit],
+                                         phi_ternary(weights, set, candidate->state), value));
+    }
+  }
+  return logs;
+}
+
+static search *make_search(const phi_candidate *candidate, const log_tables *logs) {
+  const size_t n = (size_t)candidate->unit_count, states = (size_t)1 << n;
+  search *s = check_allocate(1, sizeof *s);
+  double *memory = check_allocate(5 * states + 3 * states * n, sizeof *memory);
+  s->candidate = candidate;
+  s->cause_log = logs->cause;
+  s->effect_log[0] = logs->effect[0];
+  s->effect_log[1] = logs->effect[1];
+  s->selectivity = memory;
+  s->forward = memory + states;
+  s->mean = memory + 2 * states;
+  s->product = memory + 3 * states;
+  s->information = memory + 4 * states;
+  s->in.loss = memory + 5 * states;
+  s->in.weight = s->in.loss + states * n;
+  s->in.least = s->in.weight + states * n;
+  return s;
+}
+
+static void free_search(search *s) {
+  free(s->selectivity);
+  free(s);
+}
+
+static int compare_mechanisms(const void *a, const void *b) {
+  return compare_sets(((const phi_iit4_distinction *)a)->mechanism,
+                      ((const phi_iit4_distinction *)b)->mechanism);
+}
+
+void phi_iit4_distinctions_compute(const phi_candidate *candidate, uint32_t cause_state,
+                                   uint32_t effect_state, phi_iit4_distinctions *distinctions) {
+  const uint32_t all = (1u << candidate->unit_count) - 1;
+  log_tables logs = make_logs(candidate);
+  memset(distinctions, 0, sizeof *distinctions);
+  distinctions->distinction = check_allocate((size_t)all + 1, sizeof(phi_iit4_distinction));
+#pragma omp parallel
+  {
+    search *s = make_search(candidate, &logs);
+#pragma omp for schedule(dynamic)
+    for (int k = 0; k < (int)all; k++) { /* the large ones first: they take longest */
+      const uint32_t mechanism = all - (uint32_t)k;
+      search_mechanism(s, mechanism, cause_state, effect_state,
+                       &distinctions->distinction[mechanism]);
+    }
+    free_search(s);
+  }
+  for (uint32_t mechanism = 1; mechanism <= all; mechanism++) {
+    const phi_iit4_distinction found = distinctions->distinction[mechanism];
+    if (found.phi > 0) distinctions->distinction[distinctions->count++] = found;
+  }
+  qsort(distinctions->distinction, (size_t)distinctions->count, sizeof(phi_iit4_distinction),
+        compare_mechanisms);
+  for (int k = 0; k < distinctions->count; k++)
+    if (distinctions->distinction[k].congruent) {
+      distinctions->congruent_count++;
+      distinctions->sum_phi += distinctions->distinction[k].phi;
+    }
+  free(logs.memory);
+}
+
+void phi_iit4_distinctions_free(phi_iit4_distinctions *distinctions) {
+  for (int k = 0; k < distinctions->count; k++) {
+    free(distinctions->distinction[k].cause_ties);
+    free(distinctions->distinction[k].effect_ties);
+  }
+  free(distinctions->distinction);
+  memset(distinctions, 0, sizeof *distinctions);
+}
