@@ -18,22 +18,29 @@ typedef enum {
 } partition_method;
 
 typedef struct {
-  int parts;        /* ranks it divides the network into                       */
-  uint32_t neurons; /* of the whole network                                    */
-  uint32_t
-      slice_first; /* directory slice of this rank: gids [slice_first, slice_first+slice_count) */
-  uint32_t slice_count;
+  int parts;             /* ranks it divides the network into                       */
+  uint32_t neurons;      /* of the whole network                                    */
+  uint32_t slice_first;  /* directory slice of this rank:                           */
+  uint32_t slice_count;  /*   gids [slice_first, slice_first + slice_count)         */
   uint32_t *slice_owner; /* [slice_count] part of each gid of the slice             */
+  double seconds;        /* to make it                                              */
 } partition;
 
-/* Quality of a partition, the same numbers on every rank. */
+/* Quality of a partition, the same numbers on every rank and on any number of ranks. Exact for
+ * edges from files and one_to_one; for the other rules their expectation: a neuron's probability to
+ * have no target in a part follows from the rule's own distribution. Rates are the populations'
+ * expected_rate.                                                                               */
 typedef struct {
-  double edge_cut;    /* synapses between parts, weighted by the source's expected rate [1/s] */
-  double volume;      /* (neuron, remote part) pairs                            */
-  double volume_rate; /* the same, weighted by the neuron's expected rate [1/s] */
-  double imbalance_neurons, imbalance_events, imbalance_memory; /* max over mean    */
-  double seconds;     /* to make the partition                                  */
-  int neighbours_max; /* most parts that one part sends to                      */
+  double synapses;      /* of the whole network                                     */
+  double edge_cut;      /* synapses between parts                                   */
+  double edge_cut_rate; /* the same, weighted by the source's rate [1/s]            */
+  double volume;        /* (neuron, remote part that holds a target of it) pairs    */
+  double volume_rate;   /* the same, weighted by the neuron's rate [1/s]: messages of one spike */
+  /* Largest over mean of the parts; 1 where there is none. Events: incoming synapses, each with
+   * the rate of its source. Memory: neuron state and 4 bytes a synapse.                       */
+  double imbalance_neurons, imbalance_events, imbalance_memory;
+  double seconds;     /* to make the partition                                    */
+  int neighbours_max; /* most other parts that one part sends to (expected pairs >= 0.5)        */
 } partition_quality;
 
 /* First gid of rank r's directory slice: floor(neurons * r / ranks).                         */
@@ -44,11 +51,20 @@ LOCAL int partition_slice_rank(uint32_t neurons, int ranks, uint32_t gid);
 /* "metis", "block", "round_robin", "random"; anything else is a file name (PARTITION_FILE).   */
 LOCAL partition_method partition_method_of(const char *name);
 
-/* Divide the network into `parts` (any number, not only the size of comm). METIS minimises the
- * volume with vertex weights for update cost and for synaptic events: on the graph of neurons
- * where all edges are from files, else on a graph of neuron groups. Deterministic: the same on
- * any number of ranks. `file` is for PARTITION_FILE. ERR_USER: a graph too large for the
- * installed METIS' idx_t; a file that does not fit.                                           */
+/* Divide the network into `parts` (any number, not only the size of comm; more than neurons leaves
+ * parts empty); before network_collect. Deterministic: the same on any number of ranks.
+ *
+ * PARTITION_METIS minimises the volume with two loads kept even, update cost and synaptic events:
+ * - populations with edges from files (and what joins them one to one): the graph of neurons. It is
+ *   gathered on rank 0, since METIS is a serial library: about 30 bytes an edge and 100 a neuron
+ *   there. The best of several METIS divisions, each improved on the directed volume. Imbalance
+ *   at most 1.05 where no single neuron prevents it.
+ * - populations that only other rules connect: a graph of groups of neurons, or an even share of
+ *   each population where that graph offers little. Imbalance at most 1.02 for populations that
+ *   are large beside the number of parts.
+ *
+ * `file` is for PARTITION_FILE. ERR_USER: a graph too large for the installed METIS' idx_t; a file
+ * that does not fit.                                                                           */
 COLLECTIVE err partition_create(MPI_Comm comm, const network *n, const model *m,
                                 partition_method method, const char *file, int parts,
                                 partition *made);
@@ -59,15 +75,18 @@ COLLECTIVE err partition_owned(MPI_Comm comm, const partition *p, uint32_t *coun
                                uint32_t **owned);
 
 /* Order owned neurons into `blocks` groups that share sources: block[i] of owned[i], balanced.
- * Where edges are explicit METIS on this rank's own graph; else every block gets its share of each
- * population.                                                                                 */
+ * After network_collect. Where all edges of the model are from files, METIS on the graph of these
+ * neurons and their sources (the runs of synapses that a spike starts here become few and long);
+ * else every block gets its share of each population. */
 LOCAL err partition_blocks(const network *n, const model *m, uint32_t count, const uint32_t *owned,
                            int blocks, uint32_t *block);
 
 COLLECTIVE err partition_measure(MPI_Comm comm, const network *n, const model *m,
                                  const partition *p, partition_quality *quality);
 
-/* HDF5 file through partition_file.h's writer; see docs of `shinkei partition --out`.         */
+/* Write an HDF5 file: /owner, uint32 [neurons], the part of each gid; root attributes `format`,
+ * `parts`, `neurons`, `method` and the numbers of the quality. Replaces an older file.
+ * ERR_ENVIRONMENT: it cannot be written.                                                       */
 COLLECTIVE err partition_write(MPI_Comm comm, const partition *p, const partition_quality *quality,
                                const char *method, const char *file);
 

@@ -1,0 +1,197 @@
+#include "partition_explicit.h"
+#include "agree.h"
+#include "directory.h"
+#include "partition_graph.h"
+#include "partition_rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void partition_explicit_populations(const model *m, bool *explicit) {
+  for (int j = 0; j < m->projections; j++)
+    if (m->projection[j].rule == RULE_FILE)
+      explicit[m->projection[j].source] = explicit[m->projection[j].target] = true;
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (int j = 0; j < m->projections; j++) {
+      const model_projection *p = &m->projection[j];
+      if (p->rule != RULE_ONE_TO_ONE || explicit[p->source] == explicit[p->target]) continue;
+      explicit[p->source] = explicit[p->target] = grown = true;
+    }
+  }
+}
+
+/* The one_to_one edges whose targets are in this rank's directory slice. */
+static size_t one_to_one(const model *m, int projection, uint32_t slice_first, uint32_t slice_end,
+                         uint32_t *source, uint32_t *target) {
+  const model_projection *p = &m->projection[projection];
+  const model_population *from = &m->population[p->source], *to = &m->population[p->target];
+  size_t count = 0;
+  if (p->source == p->target && !p->autapses) return 0;
+  for (uint32_t node = 0; node < to->size && node < from->size; node++) {
+    const uint32_t gid = to->first_gid + node;
+    if (gid < slice_first || gid >= slice_end) continue;
+    if (source) {
+      source[count] = from->first_gid + node;
+      target[count] = gid;
+    }
+    count++;
+  }
+  return count;
+}
+
+void partition_explicit_edges(MPI_Comm comm, const network *n, const model *m, const bool *chosen,
+                              size_t *count, uint32_t **source, uint32_t **target) {
+  int rank, ranks;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &ranks);
+  const uint32_t first = directory_slice(m->neurons, ranks, rank);
+  const uint32_t end = directory_slice(m->neurons, ranks, rank + 1);
+  network_explicit_edges(n, count, source, target);
+  size_t source_capacity = *count, target_capacity = *count;
+  for (int j = 0; j < m->projections; j++) {
+    const model_projection *p = &m->projection[j];
+    if (p->rule != RULE_ONE_TO_ONE || !chosen[p->source] || !chosen[p->target]) continue;
+    const size_t needed = *count + one_to_one(m, j, first, end, NULL, NULL);
+    *source = check_grow(*source, &source_capacity, needed, sizeof **source);
+    *target = check_grow(*target, &target_capacity, needed, sizeof **target);
+    *count += one_to_one(m, j, first, end, *source + *count, *target + *count);
+  }
+}
+
+/* Vertices: neurons of explicit populations, in gid order. */
+typedef struct {
+  const model *m;
+  const bool *explicit;
+  uint32_t *first; /* [populations + 1] */
+} numbering;
+
+static uint32_t vertex_of(const numbering *v, uint32_t gid) {
+  const int p = model_population_of(v->m, gid);
+  return v->first[p] + (gid - v->m->population[p].first_gid);
+}
+
+enum { PIECE = 1 << 27, TAG_EDGES = 1, TAG_OWNERS = 2 };
+
+/* Concatenate the ranks' arrays on rank 0; takes over and frees `mine`. */
+static uint32_t *gather(MPI_Comm comm, uint64_t count, uint32_t *mine, size_t *total) {
+  int rank, ranks;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &ranks);
+  uint64_t *counts = check_allocate((size_t)ranks, sizeof *counts);
+  AGREE_MPI(MPI_Gather(&count, 1, MPI_UINT64_T, counts, 1, MPI_UINT64_T, 0, comm));
+  uint32_t *all = NULL;
+  *total = 0;
+  if (rank != 0) {
+    for (uint64_t at = 0; at < count; at += PIECE)
+      AGREE_MPI(MPI_Send(mine + at, (int)(count - at < PIECE ? count - at : PIECE), MPI_UINT32_T, 0,
+                         TAG_EDGES, comm));
+  } else {
+    size_t sum = 0;
+    for (int r = 0; r < ranks; r++) sum += counts[r];
+    all = check_allocate(sum, sizeof *all);
+    memcpy(all, mine, count * sizeof *all);
+    *total = count;
+    for (int r = 1; r < ranks; r++)
+      for (uint64_t left = counts[r]; left > 0;) {
+        const int piece = (int)(left < PIECE ? left : PIECE);
+        AGREE_MPI(
+            MPI_Recv(all + *total, piece, MPI_UINT32_T, r, TAG_EDGES, comm, MPI_STATUS_IGNORE));
+        *total += (size_t)piece;
+        left -= (uint64_t)piece;
+      }
+  }
+  free(mine);
+  free(counts);
+  return all;
+}
+
+/* On rank 0: make the graph and divide it. Frees source and target. */
+static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *target, int parts,
+                  int32_t *part) {
+  const model *m = v->m;
+  const uint32_t vertices = v->first[m->populations];
+  double *rate = check_allocate(vertices, sizeof *rate);
+  partition_graph g;
+  for (int p = 0; p < m->populations; p++)
+    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++)
+      rate[i] = m->population[p].expected_rate;
+  partition_graph_build(&g, vertices, edges, source, target, rate);
+  free(rate);
+  for (int p = 0; p < m->populations; p++) {
+    const double events = partition_rule_events(m, p, false);
+    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++)
+      g.load[PARTITION_LOAD_EVENTS][i] += events;
+  }
+  const err e = partition_graph_divide(&g, parts, part);
+  partition_graph_free(&g);
+  return e;
+}
+
+/* Owners of the explicit gids in [first, end), in order; returns how many. With part == NULL it
+ * only counts; with take it reads `owners` into take instead of writing them. */
+static size_t explicit_slice(const numbering *v, uint32_t first, uint32_t end, const int32_t *part,
+                             uint32_t *owners, uint32_t *take) {
+  size_t count = 0;
+  for (int p = 0; p < v->m->populations; p++) {
+    const model_population *population = &v->m->population[p];
+    const uint64_t last = (uint64_t)population->first_gid + population->size;
+    if (!v->explicit[p]) continue;
+    for (uint64_t gid = population->first_gid > first ? population->first_gid : first;
+         gid < last && gid < end; gid++, count++) {
+      if (part) owners[count] = (uint32_t)part[v->first[p] + (gid - population->first_gid)];
+      if (take) take[gid - first] = owners[count];
+    }
+  }
+  return count;
+}
+
+static void scatter(MPI_Comm comm, const numbering *v, const int32_t *part, partition *p) {
+  int rank, ranks;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &ranks);
+  const uint32_t slice_end = p->slice_first + p->slice_count;
+  for (int r = ranks - 1; r >= 0; r--) {
+    if (rank != 0 && rank != r) continue;
+    const uint32_t first = directory_slice(p->neurons, ranks, r);
+    const uint32_t end = directory_slice(p->neurons, ranks, r + 1);
+    uint32_t *owners = check_allocate(end - first, sizeof *owners);
+    const size_t count = explicit_slice(v, first, end, part, owners, NULL);
+    for (size_t at = 0; r != 0 && at < count; at += PIECE) {
+      const int piece = (int)(count - at < PIECE ? count - at : PIECE);
+      if (rank == 0)
+        AGREE_MPI(MPI_Send(owners + at, piece, MPI_UINT32_T, r, TAG_OWNERS, comm));
+      else
+        AGREE_MPI(
+            MPI_Recv(owners + at, piece, MPI_UINT32_T, 0, TAG_OWNERS, comm, MPI_STATUS_IGNORE));
+    }
+    if (rank == r) explicit_slice(v, p->slice_first, slice_end, NULL, owners, p->slice_owner);
+    free(owners);
+  }
+}
+
+err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, const bool *explicit,
+                              partition *p) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  numbering v = {.m = m, .explicit = explicit};
+  v.first = check_allocate((size_t)m->populations + 1, sizeof *v.first);
+  for (int q = 0; q < m->populations; q++)
+    v.first[q + 1] = v.first[q] + (explicit[q] ? m->population[q].size : 0);
+  size_t count, edges;
+  uint32_t *source, *target;
+  partition_explicit_edges(comm, n, m, explicit, &count, &source, &target);
+  for (size_t i = 0; i < count; i++) {
+    source[i] = vertex_of(&v, source[i]);
+    target[i] = vertex_of(&v, target[i]);
+  }
+  source = gather(comm, count, source, &edges);
+  target = gather(comm, count, target, &edges);
+  int32_t *part = rank == 0 ? check_allocate(v.first[m->populations], sizeof *part) : NULL;
+  err e = rank == 0 ? divide(&v, edges, source, target, p->parts, part) : OK;
+  e = agree(comm, e);
+  if (e == OK) scatter(comm, &v, part, p);
+  free(part);
+  free(v.first);
+  return e;
+}

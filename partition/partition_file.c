@@ -1,0 +1,217 @@
+#include "partition_file.h"
+#include "agree.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FORMAT "shinkei partition 1"
+
+/* ---- attributes ---- */
+
+static void put_text(hid_t file, const char *name, const char *text) {
+  const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, strlen(text) + 1);
+  const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, type, text);
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
+}
+
+static void put_number(hid_t file, const char *name, hid_t type, const void *value) {
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, type, value);
+  H5Aclose(attribute);
+  H5Sclose(space);
+}
+
+static void put_attributes(hid_t file, const partition *p, const partition_quality *q,
+                           const char *method) {
+  const struct {
+    const char *name;
+    double value;
+  } number[] = {
+      {"synapses", q->synapses},
+      {"edge_cut", q->edge_cut},
+      {"edge_cut_rate", q->edge_cut_rate},
+      {"volume", q->volume},
+      {"volume_rate", q->volume_rate},
+      {"imbalance_neurons", q->imbalance_neurons},
+      {"imbalance_events", q->imbalance_events},
+      {"imbalance_memory", q->imbalance_memory},
+      {"seconds", q->seconds},
+  };
+  put_text(file, "format", FORMAT);
+  put_text(file, "method", method);
+  put_number(file, "parts", H5T_NATIVE_INT, &p->parts);
+  put_number(file, "neurons", H5T_NATIVE_UINT32, &p->neurons);
+  put_number(file, "neighbours_max", H5T_NATIVE_INT, &q->neighbours_max);
+  for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
+    put_number(file, number[i].name, H5T_NATIVE_DOUBLE, &number[i].value);
+}
+
+/* False where there is no such attribute, or it is no whole number. */
+static bool get_whole(hid_t file, const char *name, unsigned long long *value) {
+  if (H5Aexists(file, name) <= 0) return false;
+  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), space = H5Aget_space(attribute);
+  const hid_t type = H5Aget_type(attribute);
+  const bool sound = H5Sget_simple_extent_npoints(space) == 1 &&
+                     H5Tget_class(type) == H5T_INTEGER &&
+                     H5Aread(attribute, H5T_NATIVE_ULLONG, value) >= 0;
+  H5Tclose(type);
+  H5Sclose(space);
+  H5Aclose(attribute);
+  return sound;
+}
+
+/* ---- the dataset ---- */
+
+static hid_t open_file(MPI_Comm comm, const char *file, bool create) {
+  const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_mpio(access_list, comm, MPI_INFO_NULL);
+  H5Pset_all_coll_metadata_ops(access_list, true);
+  H5Pset_coll_metadata_write(access_list, true);
+  const hid_t opened = create ? H5Fcreate(file, H5F_ACC_TRUNC, H5P_DEFAULT, access_list)
+                              : H5Fopen(file, H5F_ACC_RDONLY, access_list);
+  H5Pclose(access_list);
+  return opened;
+}
+
+/* Transfer this rank's slice, all ranks together. */
+static bool transfer(const partition *p, hid_t set, bool write) {
+  const hsize_t start = p->slice_first, count = p->slice_count;
+  const hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
+  const hid_t together = H5Pcreate(H5P_DATASET_XFER);
+  H5Pset_dxpl_mpio(together, H5FD_MPIO_COLLECTIVE);
+  if (count > 0)
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL);
+  else {
+    H5Sselect_none(space);
+    H5Sselect_none(memory);
+  }
+  const herr_t status =
+      write ? H5Dwrite(set, H5T_NATIVE_UINT32, memory, space, together, p->slice_owner)
+            : H5Dread(set, H5T_NATIVE_UINT32, memory, space, together, p->slice_owner);
+  H5Pclose(together);
+  H5Sclose(memory);
+  H5Sclose(space);
+  return status >= 0;
+}
+
+/* On rank 0: may the file be written? MPI's own error would not say why not. */
+static err check_writable(const char *path) {
+  FILE *file = fopen(path, "ab");
+  if (!file)
+    return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written: %s", path,
+                      strerror(errno));
+  fclose(file);
+  return OK;
+}
+
+static err write_all(MPI_Comm comm, const partition *p, const partition_quality *quality,
+                     const char *method, const char *path) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  const err e = agree(comm, rank == 0 ? check_writable(path) : OK);
+  if (e != OK) return e;
+  const hid_t file = open_file(comm, path, true);
+  if (file < 0) return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written", path);
+  const hsize_t neurons = p->neurons;
+  const hid_t space = H5Screate_simple(1, &neurons, NULL);
+  const hid_t set =
+      H5Dcreate2(file, "owner", H5T_STD_U32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  bool sound = set >= 0 && (p->neurons == 0 || transfer(p, set, true));
+  put_attributes(file, p, quality, method);
+  H5Dclose(set);
+  H5Sclose(space);
+  if (H5Fclose(file) < 0) sound = false;
+  return sound ? OK
+               : check_fail(ERR_ENVIRONMENT, "the partition file %s was not written in full", path);
+}
+
+err partition_write(MPI_Comm comm, const partition *p, const partition_quality *quality,
+                    const char *method, const char *file) {
+  H5E_auto2_t report;
+  void *context;
+  H5Eget_auto2(H5E_DEFAULT, &report, &context);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* our message instead of the library's */
+  const err e = agree(comm, write_all(comm, p, quality, method, file));
+  H5Eset_auto2(H5E_DEFAULT, report, context);
+  return e;
+}
+
+/* ---- reading ---- */
+
+static err check_header(hid_t file, const char *path, const partition *p) {
+  unsigned long long neurons, parts;
+  if (H5Aexists(file, "format") <= 0 || !get_whole(file, "neurons", &neurons) ||
+      !get_whole(file, "parts", &parts) || H5Lexists(file, "owner", H5P_DEFAULT) <= 0)
+    return check_fail(ERR_USER,
+                      "the partition file %s was not written by `shinkei partition --out`", path);
+  if (neurons != p->neurons)
+    return check_fail(ERR_USER, "the partition file %s is for %llu neurons; the model has %u", path,
+                      neurons, p->neurons);
+  if (parts != (unsigned long long)p->parts)
+    return check_fail(
+        ERR_USER,
+        "the partition file %s divides the network into %llu parts; %d are needed, one "
+        "for each rank",
+        path, parts, p->parts);
+  return OK;
+}
+
+static err read_owners(hid_t file, const char *path, partition *p) {
+  const hid_t set = H5Dopen2(file, "owner", H5P_DEFAULT);
+  const hid_t space = set < 0 ? -1 : H5Dget_space(set);
+  err e = OK;
+  if (set < 0 || H5Sget_simple_extent_npoints(space) != (hssize_t)p->neurons)
+    e = check_fail(ERR_USER, "the partition file %s: /owner does not hold %u numbers", path,
+                   p->neurons);
+  else if (p->neurons > 0 && !transfer(p, set, false))
+    e = check_fail(ERR_USER, "the partition file %s cannot be read in full (truncated?)", path);
+  for (uint32_t i = 0; e == OK && i < p->slice_count; i++)
+    if (p->slice_owner[i] >= (uint32_t)p->parts)
+      e = check_fail(ERR_USER,
+                     "the partition file %s gives neuron %u to part %u; allowed are 0 to %d", path,
+                     p->slice_first + i, p->slice_owner[i], p->parts - 1);
+  if (space >= 0) H5Sclose(space);
+  if (set >= 0) H5Dclose(set);
+  return e;
+}
+
+static err read_all(MPI_Comm comm, const char *path, partition *p) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  err e = OK;
+  if (rank == 0 && access(path, R_OK) != 0)
+    e = check_fail(
+        ERR_USER,
+        "partition '%s' is neither metis, block, round_robin nor random, and there is no "
+        "such file: %s",
+        path, strerror(errno));
+  if ((e = agree(comm, e)) != OK) return e;
+  const hid_t file = open_file(comm, path, false);
+  if (file < 0)
+    return agree(comm,
+                 check_fail(ERR_USER, "the partition file %s is not HDF5, or is truncated", path));
+  e = agree(comm, check_header(file, path, p));
+  if (e == OK) e = agree(comm, read_owners(file, path, p));
+  H5Fclose(file);
+  return e;
+}
+
+err partition_file_read(MPI_Comm comm, const char *file, partition *p) {
+  H5E_auto2_t report;
+  void *context;
+  H5Eget_auto2(H5E_DEFAULT, &report, &context);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const err e = read_all(comm, file, p);
+  H5Eset_auto2(H5E_DEFAULT, report, context);
+  return e;
+}

@@ -1,0 +1,281 @@
+/* partition_measure.c - what a partition costs, without any rank seeing the whole graph.
+ *
+ * An edge travels to the directory slice of its target, where the target's part is known, and from
+ * there, as (source, part, how many), to the slice of its source, where the source's part is.   */
+#include "agree.h"
+#include "directory.h"
+#include "partition_explicit.h"
+#include "partition_rules.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes of a synapse, and of a neuron's share beside its state: accumulators, rate, order, routes.
+ */
+enum { SYNAPSE_BYTES = 4, NEURON_BYTES = 32 };
+
+typedef struct {
+  uint32_t gid, other;
+} pair;
+
+typedef struct { /* `synapses` of neuron gid end in the part */
+  uint32_t gid, part;
+  uint64_t synapses;
+} reach;
+
+typedef struct {
+  MPI_Comm comm;
+  int ranks;
+  const model *m;
+  const partition *p;
+  uint32_t *count;    /* [populations x parts] neurons                                          */
+  uint64_t *incoming; /* [populations x parts] explicit synapses by population of the source and
+                         part of the target                                                     */
+  uint64_t *cut;    /* [populations] explicit synapses between parts, by population of the source */
+  uint64_t *hits;   /* [populations x parts] neurons that reach a part, not theirs, explicitly */
+  uint8_t *sends;   /* [parts x parts]                                                        */
+  bool *by_rule;    /* [projections] measured by expectation                                  */
+  double *log_miss; /* [populations x parts] probability that a neuron has no target by rule in
+                       the part, its logarithm                                                */
+} measure;
+
+static size_t entry(const measure *s, int population, int part) {
+  return (size_t)population * (size_t)s->p->parts + (size_t)part;
+}
+
+/* Sum an array over the ranks, any length. */
+static void sum_over_ranks(const measure *s, void *array, size_t length, size_t size,
+                           MPI_Datatype type, MPI_Op op) {
+  const size_t piece = (size_t)1 << 27;
+  for (size_t at = 0; at < length; at += piece)
+    AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, (char *)array + at * size,
+                            (int)(length - at < piece ? length - at : piece), type, op, s->comm));
+}
+
+static uint32_t owner_of(const measure *s, uint32_t gid) {
+  return s->p->slice_owner[gid - s->p->slice_first];
+}
+
+static int compare_reach(const void *a, const void *b) {
+  const reach *x = a, *y = b;
+  if (x->gid != y->gid) return x->gid < y->gid ? -1 : 1;
+  return (x->part > y->part) - (x->part < y->part);
+}
+
+/* Add up reaches of the same neuron and part; returns how many are left. */
+static size_t merge(reach *list, size_t count) {
+  size_t kept = 0;
+  qsort(list, count, sizeof *list, compare_reach);
+  for (size_t i = 0; i < count; i++)
+    if (kept > 0 && compare_reach(&list[kept - 1], &list[i]) == 0)
+      list[kept - 1].synapses += list[i].synapses;
+    else
+      list[kept++] = list[i];
+  return kept;
+}
+
+/* Send records, which begin with a gid, to the slice of that gid; frees them. */
+static void *to_slices(const measure *s, size_t size, size_t count, void *records,
+                       size_t *received) {
+  int *destination = check_allocate(count, sizeof *destination);
+  for (size_t i = 0; i < count; i++) {
+    uint32_t gid;
+    memcpy(&gid, (char *)records + i * size, sizeof gid);
+    destination[i] = directory_slice_rank(s->m->neurons, s->ranks, gid);
+  }
+  void *got = directory_exchange(s->comm, size, count, records, destination, received);
+  free(destination);
+  free(records);
+  return got;
+}
+
+/* Explicit edges with known targets -> reaches of their sources, at the slices of the sources.   */
+static reach *collect_reaches(const measure *s, const network *n, size_t *count) {
+  size_t edges, received;
+  uint32_t *source, *target;
+  bool *all = check_allocate((size_t)s->m->populations, sizeof *all);
+  memset(all, true, (size_t)s->m->populations);
+  partition_explicit_edges(s->comm, n, s->m, all, &edges, &source, &target);
+  free(all);
+  pair *known = check_allocate(edges, sizeof *known);
+  for (size_t i = 0; i < edges; i++) known[i] = (pair){target[i], source[i]};
+  free(source);
+  free(target);
+  known = to_slices(s, sizeof *known, edges, known, &received);
+  reach *list = check_allocate(received, sizeof *list);
+  for (size_t i = 0; i < received; i++)
+    list[i] = (reach){known[i].other, owner_of(s, known[i].gid), 1};
+  free(known);
+  list = to_slices(s, sizeof *list, merge(list, received), list, &received);
+  *count = merge(list, received);
+  return list;
+}
+
+static void measure_explicit(measure *s, const network *n) {
+  size_t count;
+  reach *list = collect_reaches(s, n, &count);
+  for (size_t i = 0; i < count; i++) {
+    const int population = model_population_of(s->m, list[i].gid);
+    const uint32_t home = owner_of(s, list[i].gid);
+    s->incoming[entry(s, population, (int)list[i].part)] += list[i].synapses;
+    if (list[i].part == home) continue;
+    s->cut[population] += list[i].synapses;
+    s->hits[entry(s, population, (int)list[i].part)]++;
+    s->sends[(size_t)home * (size_t)s->p->parts + list[i].part] = 1;
+  }
+  free(list);
+}
+
+static void count_neurons(measure *s) {
+  for (uint32_t i = 0; i < s->p->slice_count; i++)
+    s->count[entry(s, model_population_of(s->m, s->p->slice_first + i),
+                   (int)s->p->slice_owner[i])]++;
+}
+
+static void sum_tables(measure *s) {
+  const size_t populations = (size_t)s->m->populations, parts = (size_t)s->p->parts;
+  sum_over_ranks(s, s->count, populations * parts, sizeof(uint32_t), MPI_UINT32_T, MPI_SUM);
+  sum_over_ranks(s, s->incoming, populations * parts, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
+  sum_over_ranks(s, s->hits, populations * parts, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
+  sum_over_ranks(s, s->cut, populations, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
+  sum_over_ranks(s, s->sends, parts * parts, 1, MPI_UINT8_T, MPI_MAX);
+}
+
+static void expect_misses(measure *s) {
+  for (int j = 0; j < s->m->projections; j++)
+    for (int part = 0; s->by_rule[j] && part < s->p->parts; part++)
+      s->log_miss[entry(s, s->m->projection[j].source, part)] +=
+          partition_rule_log_miss(s->m, j, s->count[entry(s, s->m->projection[j].target, part)]);
+}
+
+static void sum_volume(const measure *s, partition_quality *q) {
+  double volume[2];
+  partition_rules_volume(s->m, s->p->parts, s->count, s->by_rule, volume);
+  for (int population = 0; population < s->m->populations; population++)
+    for (int part = 0; part < s->p->parts; part++) {
+      const size_t at = entry(s, population, part);
+      /* pairs that a rule makes already, by its probability, count once */
+      const double pairs = (double)s->hits[at] * exp(s->log_miss[at]);
+      volume[0] += pairs;
+      volume[1] += pairs * s->m->population[population].expected_rate;
+    }
+  q->volume = volume[0];
+  q->volume_rate = volume[1];
+}
+
+static void sum_cut(const measure *s, partition_quality *q) {
+  const model *m = s->m;
+  for (int p = 0; p < m->populations; p++) {
+    q->edge_cut += (double)s->cut[p];
+    q->edge_cut_rate += (double)s->cut[p] * m->population[p].expected_rate;
+    for (int part = 0; part < s->p->parts; part++)
+      q->synapses += (double)s->incoming[entry(s, p, part)];
+  }
+  for (int j = 0; j < m->projections; j++) {
+    const int from = m->projection[j].source, to = m->projection[j].target;
+    if (!s->by_rule[j] || m->population[from].size == 0 || m->population[to].size == 0) continue;
+    const double synapses = partition_rule_synapses(m, j);
+    double within = 0; /* share of (source, target) pairs in one part */
+    for (int part = 0; part < s->p->parts; part++)
+      within += (double)s->count[entry(s, from, part)] / m->population[from].size *
+                s->count[entry(s, to, part)] / m->population[to].size;
+    q->synapses += synapses;
+    q->edge_cut += synapses * (1 - within);
+    q->edge_cut_rate += synapses * (1 - within) * m->population[from].expected_rate;
+  }
+}
+
+static double neuron_bytes(const measure *s, int population) {
+  const neuron_model *neuron = s->m->population[population].neuron;
+  return neuron->states * (s->m->double_precision ? 8 : 4) + NEURON_BYTES;
+}
+
+static double imbalance(const double *load, int parts) {
+  double sum = 0, largest = 0;
+  for (int k = 0; k < parts; k++) {
+    sum += load[k];
+    largest = fmax(largest, load[k]);
+  }
+  return sum > 0 ? largest * parts / sum : 1;
+}
+
+static void sum_loads(const measure *s, partition_quality *q) {
+  const model *m = s->m;
+  const int parts = s->p->parts;
+  double *neurons = check_allocate(3 * (size_t)parts, sizeof *neurons);
+  double *events = neurons + parts, *memory = events + parts;
+  for (int p = 0; p < m->populations; p++) {
+    const double by_rule = partition_rule_events(m, p, false), bytes = neuron_bytes(s, p);
+    for (int k = 0; k < parts; k++) {
+      const double own = s->count[entry(s, p, k)], synapses = (double)s->incoming[entry(s, p, k)];
+      neurons[k] += own;
+      events[k] += own * by_rule + synapses * m->population[p].expected_rate;
+      memory[k] += own * bytes + synapses * SYNAPSE_BYTES;
+    }
+  }
+  for (int j = 0; j < m->projections; j++) {
+    const int to = m->projection[j].target;
+    if (!s->by_rule[j] || m->population[to].size == 0) continue;
+    const double indegree = partition_rule_synapses(m, j) / m->population[to].size;
+    for (int k = 0; k < parts; k++)
+      memory[k] += s->count[entry(s, to, k)] * indegree * SYNAPSE_BYTES;
+  }
+  q->imbalance_neurons = imbalance(neurons, parts);
+  q->imbalance_events = imbalance(events, parts);
+  q->imbalance_memory = imbalance(memory, parts);
+  free(neurons);
+}
+
+/* Expected number of neurons of a part that reach another part by rule. */
+static double expected_pairs(const measure *s, int from, int to) {
+  double pairs = 0;
+  for (int p = 0; p < s->m->populations; p++)
+    pairs -= s->count[entry(s, p, from)] * expm1(s->log_miss[entry(s, p, to)]);
+  return pairs;
+}
+
+static int most_neighbours(const measure *s) {
+  int most = 0;
+  for (int from = 0; from < s->p->parts; from++) {
+    int neighbours = 0;
+    for (int to = 0; to < s->p->parts; to++)
+      neighbours += from != to && (s->sends[(size_t)from * (size_t)s->p->parts + (size_t)to] ||
+                                   expected_pairs(s, from, to) >= 0.5);
+    if (neighbours > most) most = neighbours;
+  }
+  return most;
+}
+
+err partition_measure(MPI_Comm comm, const network *n, const model *m, const partition *p,
+                      partition_quality *quality) {
+  const size_t populations = (size_t)m->populations, parts = (size_t)p->parts;
+  measure s = {.comm = comm, .m = m, .p = p};
+  MPI_Comm_size(comm, &s.ranks);
+  s.count = check_allocate(populations * parts, sizeof *s.count);
+  s.incoming = check_allocate(populations * parts, sizeof *s.incoming);
+  s.hits = check_allocate(populations * parts, sizeof *s.hits);
+  s.cut = check_allocate(populations, sizeof *s.cut);
+  s.sends = check_allocate(parts * parts, sizeof *s.sends);
+  s.log_miss = check_allocate(populations * parts, sizeof *s.log_miss);
+  s.by_rule = check_allocate((size_t)m->projections, sizeof *s.by_rule);
+  for (int j = 0; j < m->projections; j++)
+    s.by_rule[j] = m->projection[j].rule != RULE_FILE && m->projection[j].rule != RULE_ONE_TO_ONE;
+  count_neurons(&s);
+  measure_explicit(&s, n);
+  sum_tables(&s);
+  expect_misses(&s);
+  *quality = (partition_quality){.seconds = p->seconds};
+  sum_volume(&s, quality);
+  sum_cut(&s, quality);
+  sum_loads(&s, quality);
+  quality->neighbours_max = most_neighbours(&s);
+  free(s.count);
+  free(s.incoming);
+  free(s.hits);
+  free(s.cut);
+  free(s.sends);
+  free(s.log_miss);
+  free(s.by_rule);
+  return OK;
+}

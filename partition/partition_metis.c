@@ -1,0 +1,179 @@
+/* partition_metis.c - the calls into METIS (Karypis & Kumar 1998), and the choice among its
+ * answers. */
+#include "partition_graph.h"
+
+#include <math.h>
+#include <metis.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Candidates cost time in proportion to the edges: small graphs can afford more.   */
+enum { CANDIDATES_MAX = 3, CANDIDATES_MIN = 1, CANDIDATE_EDGES = 16000000 };
+
+typedef struct { /* the undirected graph as METIS takes it */
+  idx_t vertices, *first, *neighbour, *weight, *size;
+  idx_t *link; /* weights of edges; NULL: 1 each */
+} metis_graph;
+
+static void metis_graph_free(metis_graph *m) {
+  free(m->first);
+  free(m->neighbour);
+  free(m->weight);
+  free(m->link);
+  free(m->size);
+}
+
+/* Merge the rows of out and in (both ascending). With neighbour == NULL it only counts.          */
+static size_t merge_rows(const partition_graph *g, metis_graph *m) {
+  size_t entries = 0;
+  for (uint32_t v = 0; v < g->vertices; v++) {
+    size_t o = g->out_first[v], i = g->in_first[v];
+    const size_t o_end = g->out_first[v + 1], i_end = g->in_first[v + 1];
+    while (o < o_end || i < i_end) {
+      const bool from_out = i == i_end || (o < o_end && g->out[o] < g->in[i]);
+      const uint32_t next = from_out ? g->out[o] : g->in[i];
+      if (m->neighbour) m->neighbour[entries] = (idx_t)next;
+      entries++;
+      if (o < o_end && g->out[o] == next) o++;
+      if (i < i_end && g->in[i] == next) i++;
+    }
+    if (m->neighbour) m->first[v + 1] = (idx_t)entries;
+  }
+  return entries;
+}
+
+/* Loads as integers whose sum stays far below idx_t's end. */
+static void set_weights(const partition_graph *g, metis_graph *m) {
+  const double room = fmin((double)IDX_MAX / 4, 0x1p40);
+  m->weight = check_allocate((size_t)g->vertices * PARTITION_LOADS, sizeof(idx_t));
+  for (int c = 0; c < PARTITION_LOADS; c++) {
+    double sum = 0;
+    for (uint32_t v = 0; v < g->vertices; v++) sum += g->load[c][v];
+    const double scale = sum > 0 ? fmin(room / sum, 1024) : 0;
+    for (uint32_t v = 0; v < g->vertices; v++)
+      m->weight[(size_t)v * PARTITION_LOADS + (size_t)c] =
+          sum > 0 ? (idx_t)(g->load[c][v] * scale + 0.5) : 1;
+  }
+}
+
+static err metis_graph_make(const partition_graph *g, metis_graph *m) {
+  const double largest = (double)IDX_MAX;
+  *m = (metis_graph){.vertices = (idx_t)g->vertices};
+  err e = partition_graph_fits("the number of neurons", g->vertices, largest / PARTITION_LOADS);
+  if (e != OK) return e;
+  const size_t entries = merge_rows(g, m);
+  e = partition_graph_fits("the number of adjacency entries", (double)entries, largest);
+  if (e != OK) return e;
+  m->first = check_allocate((size_t)g->vertices + 1, sizeof(idx_t));
+  m->neighbour = check_allocate(entries, sizeof(idx_t));
+  merge_rows(g, m);
+  set_weights(g, m);
+  double volume = 0; /* the largest that METIS could sum up to */
+  for (uint32_t v = 0; v < g->vertices; v++)
+    volume += (double)g->cost[v] * (double)(m->first[v + 1] - m->first[v]);
+  const double scale = fmin(1, largest / 4 / fmax(volume, 1));
+  m->size = check_allocate(g->vertices, sizeof(idx_t));
+  for (uint32_t v = 0; v < g->vertices; v++) m->size[v] = (idx_t)fmax(1, g->cost[v] * scale);
+  return OK;
+}
+
+/* Candidate c: communication volume and edge cut in turn, each with seeds of its own.            */
+static void divide_once(metis_graph *m, int parts, int c, idx_t *part) {
+  idx_t options[METIS_NOPTIONS], loads = PARTITION_LOADS, number = parts, objective;
+  METIS_SetDefaultOptions(options);
+  options[METIS_OPTION_OBJTYPE] = c == 0 ? METIS_OBJTYPE_VOL : METIS_OBJTYPE_CUT;
+  options[METIS_OPTION_SEED] = 1 + c;
+  options[METIS_OPTION_UFACTOR] = (idx_t)lround((PARTITION_IMBALANCE_AIM - 1) * 1000);
+  const int status =
+      METIS_PartGraphKway(&m->vertices, &loads, m->first, m->neighbour, m->weight, m->size, m->link,
+                          &number, NULL, NULL, options, &objective, part);
+  if (status != METIS_OK) CHECK_ABORT("METIS failed (status %d)", status);
+}
+
+static double worst_imbalance(const partition_graph *g, int parts, const int32_t *part) {
+  double worst = 1;
+  for (int c = 0; c < PARTITION_LOADS; c++)
+    worst = fmax(worst, partition_graph_imbalance(g, c, parts, part));
+  return worst;
+}
+
+/* Too few vertices for METIS to halve: runs of equal length, for partition_refine to better. */
+static void divide_runs(const partition_graph *g, int parts, int32_t *part) {
+  for (uint32_t v = 0; v < g->vertices; v++)
+    part[v] = (int32_t)((uint64_t)v * (uint64_t)parts / g->vertices);
+}
+
+static int candidates_of(const partition_graph *g) {
+  const size_t affordable = CANDIDATE_EDGES / (g->out_first[g->vertices] + 1);
+  if (affordable < CANDIDATES_MIN) return CANDIDATES_MIN;
+  return affordable > CANDIDATES_MAX ? CANDIDATES_MAX : (int)affordable;
+}
+
+/* The best of several; `part` holds it. */
+static void divide_best(const partition_graph *g, metis_graph *m, int parts, int32_t *part) {
+  idx_t *found = check_allocate(g->vertices, sizeof *found);
+  int32_t *tried = check_allocate(g->vertices, sizeof *tried);
+  int64_t best = INT64_MAX;
+  double best_imbalance = INFINITY;
+  for (int c = candidates_of(g) - 1; c >= 0; c--) {
+    divide_once(m, parts, c, found);
+    for (uint32_t v = 0; v < g->vertices; v++) tried[v] = (int32_t)found[v];
+    const int64_t volume = partition_refine(g, parts, PARTITION_IMBALANCE_AIM, tried);
+    const double imbalance = fmax(worst_imbalance(g, parts, tried), PARTITION_IMBALANCE_BOUND);
+    if (imbalance > best_imbalance || (imbalance == best_imbalance && volume >= best)) continue;
+    best = volume;
+    best_imbalance = imbalance;
+    memcpy(part, tried, g->vertices * sizeof *part);
+  }
+  free(found);
+  free(tried);
+}
+
+err partition_graph_divide(const partition_graph *g, int parts, int32_t *part) {
+  metis_graph m;
+  if (parts == 1 || g->vertices / 8 < (uint32_t)parts) {
+    divide_runs(g, parts, part);
+    if (parts > 1) partition_refine(g, parts, PARTITION_IMBALANCE_AIM, part);
+    return OK;
+  }
+  const err e = metis_graph_make(g, &m);
+  if (e == OK) divide_best(g, &m, parts, part);
+  metis_graph_free(&m);
+  return e;
+}
+
+err partition_metis_cut(uint32_t vertices, const double *link, double *const load[PARTITION_LOADS],
+                        int parts, int32_t *part) {
+  const size_t n = vertices;
+  metis_graph m = {.vertices = (idx_t)vertices};
+  err e =
+      partition_graph_fits("the number of links between groups", (double)n * (double)n, IDX_MAX);
+  if (e != OK) return e;
+  const partition_graph loads = {.vertices = vertices, .load = {load[0], load[1]}};
+  double sum = 0;
+  for (size_t i = 0; i < n * n; i++) sum += link[i];
+  const double scale = sum > 0 ? (double)IDX_MAX / 4 / sum : 0;
+  m.first = check_allocate(n + 1, sizeof(idx_t));
+  m.neighbour = check_allocate(n * n, sizeof(idx_t));
+  m.link = check_allocate(n * n, sizeof(idx_t));
+  m.size = check_allocate(n, sizeof(idx_t));
+  idx_t entries = 0;
+  for (size_t v = 0; v < n; v++) {
+    m.size[v] = 1;
+    for (size_t w = 0; w < n; w++) {
+      const idx_t weight = (idx_t)(link[v * n + w] * scale + 0.5);
+      if (v == w || weight < 1) continue;
+      m.neighbour[entries] = (idx_t)w;
+      m.link[entries++] = weight;
+    }
+    m.first[v + 1] = entries;
+  }
+  set_weights(&loads, &m);
+  idx_t *found = check_allocate(n, sizeof *found);
+  divide_once(&m, parts, 1, found);
+  for (size_t v = 0; v < n; v++) part[v] = (int32_t)found[v];
+  free(found);
+  metis_graph_free(&m);
+  return OK;
+}
