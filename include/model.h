@@ -154,6 +154,10 @@ typedef struct {
   const char *key, *value;
 } model_setting;
 
+/* Split "key=value" at its first '='; the parts stay in the text, which is changed. ERR_USER: no
+ * key or no '='.                                                                             */
+LOCAL err model_setting_split(char *text, model_setting *setting);
+
 /* Parse and check `text` (length bytes; `name` stands in messages and gives the folder of relative
  * paths). Settings are laid over it first. ERR_USER with one message "name:line: key: ...";
  * *parsed is then NULL. Owned by the caller; release with model_free.                        */

@@ -27,6 +27,15 @@ err model_read_file(const char *path, char **text, size_t *length) {
   return check_fail(ERR_USER, "%s: cannot be read: %s", path, strerror(fault));
 }
 
+err model_setting_split(char *text, model_setting *setting) {
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text)
+    return check_fail(ERR_USER, "--set %.200s: must be KEY=VALUE", text);
+  *equals = 0;
+  *setting = (model_setting){text, equals + 1};
+  return OK;
+}
+
 err model_parse(const char *name, const char *text, size_t length, int settings,
                 const model_setting *setting, model **parsed) {
   *parsed = NULL;

@@ -43,13 +43,19 @@ static err check_delay(const model *m, const model_tree *node, model_distributio
   err e = check_delay_bounds(m, node, d->minimum, d->maximum);
   if (e) return e;
   if (isinf(d->minimum)) d->minimum = m->dt;
-  if (isinf(d->maximum)) d->maximum = m->dt * MODEL_DELAY_STEPS_MAX;
-  const double kept = model_distribution_mass(d, d->minimum, d->maximum);
-  if (kept >= 1e-6) return OK;
+  const double longest = m->dt * (MODEL_DELAY_STEPS_MAX + 0.5);
+  const double low = d->minimum - m->dt / 2, high = d->maximum + m->dt / 2;
+  const double kept = model_distribution_mass(d, low, high);
+  if (!(kept >= 1e-6))
+    return model_tree_fail(node, NULL,
+                           "only %.2g of the distribution are possible delays: must be at least "
+                           "1e-6",
+                           kept);
+  if (model_distribution_mass(d, low, fmin(longest, high)) >= kept * (1 - 0x1p-32)) return OK;
   return model_tree_fail(node, NULL,
-                         "only %.2g of the distribution is a possible delay (dt to %d dt): must be "
-                         "at least 1e-6",
-                         kept, (int)MODEL_DELAY_STEPS_MAX);
+                         "reaches past %d dt, %.17g ms, the longest possible delay: must be "
+                         "truncated with max",
+                         (int)MODEL_DELAY_STEPS_MAX, m->dt * MODEL_DELAY_STEPS_MAX);
 }
 
 /* ---- who can be connected ------------------------------------------------------------------- */

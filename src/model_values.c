@@ -56,6 +56,17 @@ const char *model_number_text(double value, char text[32]) {
   return text;
 }
 
+/* A limit: powers of ten in short. */
+static const char *limit_text(double value, char text[32]) {
+  char power[32];
+  snprintf(power, sizeof power, "%.0e", value);
+  if (fabs(value) < 1e6 || isinf(value) || strtod(power, NULL) != value)
+    return model_number_text(value, text);
+  const size_t digits = strcspn(power, "+");
+  snprintf(text, 32, "%.*s%s", (int)digits, power, power + digits + 1);
+  return text;
+}
+
 static bool is_whole(const model_key *row) {
   return row->type == KEY_SIZE || row->type == KEY_INTEGER || row->type == KEY_NUMBER;
 }
@@ -64,8 +75,8 @@ const char *model_range_text(const model_key *row, char text[MODEL_RANGE_MAX]) {
   const char *noun = is_whole(row) ? "an integer" : "a number";
   const char *unit = row->unit ? row->unit : "", *space = unit[0] ? " " : "";
   char low[32], high[32];
-  model_number_text(row->minimum, low);
-  model_number_text(row->maximum, high);
+  limit_text(row->minimum, low);
+  limit_text(row->maximum, high);
   if (isinf(row->minimum) && isinf(row->maximum))
     snprintf(text, MODEL_RANGE_MAX, "a finite number%s%s%s", unit[0] ? " [" : "", unit,
              unit[0] ? "]" : "");
