@@ -49,7 +49,7 @@ LOCAL double random_normal_quantile(double p);
 LOCAL double random_normal_probability(double z);
 
 /* Number of successes of n trials of probability p; pure function of (seed, purpose, index, who,
- * ordinal), ordinal < 2^40. Exact: inversion for small n p, else Hormann 1993, BTRS.                          */
+ * ordinal), ordinal < 2^40. Exact: inversion for small n p, else Hormann 1993, BTRS. */
 LOCAL uint64_t random_binomial(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
                                uint64_t ordinal, uint64_t n, double p);
 

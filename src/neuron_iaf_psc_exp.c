@@ -89,8 +89,8 @@ static void compile(const double *p, double dt, double *c) {
       spiked[i] = (uint8_t)fires;                                                                  \
     }                                                                                              \
   }
-DEFINE_UPDATE(float, update_single)
-DEFINE_UPDATE(double, update_double)
+DEFINE_UPDATE(float, iaf_psc_exp_single)
+DEFINE_UPDATE(double, iaf_psc_exp_double)
 
 const neuron_model neuron_iaf_psc_exp = {
     .name = "iaf_psc_exp",
@@ -107,5 +107,5 @@ const neuron_model neuron_iaf_psc_exp = {
     .receptor_state = receptor_state,
     .check = check,
     .compile = compile,
-    .update = {update_single, update_double},
+    .update = {iaf_psc_exp_single, iaf_psc_exp_double},
 };

@@ -72,8 +72,8 @@ static void compile(const double *p, double dt, double *c) {
       spiked[i] = (uint8_t)fires;                                                                  \
     }                                                                                              \
   }
-DEFINE_UPDATE(float, update_single)
-DEFINE_UPDATE(double, update_double)
+DEFINE_UPDATE(float, shiu_lif_single)
+DEFINE_UPDATE(double, shiu_lif_double)
 
 const neuron_model neuron_shiu_lif = {
     .name = "shiu_lif",
@@ -90,5 +90,5 @@ const neuron_model neuron_shiu_lif = {
     .receptor_state = receptor_state,
     .check = check,
     .compile = compile,
-    .update = {update_single, update_double},
+    .update = {shiu_lif_single, shiu_lif_double},
 };
