@@ -1,1 +1,56 @@
-int main(void) { return 0; }
+#include "check.h"
+#include "commands.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  int (*command)(int, char **);
+  const char *meaning;
+} commands[] = {
+    {"run", run_command, "simulate a model and record it"},
+    {"validate", validate_command, "check a model and the files it names"},
+    {"partition", partition_command, "divide a model's network without simulating it"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *file) {
+  fprintf(file,
+          "shinkei " SHINKEI_VERSION ": brain-scale networks of spiking neurons on MPI clusters\n\n"
+          "usage: shinkei COMMAND [OPTION ...]     (shinkei COMMAND --help tells more)\n"
+          "       mpirun -n RANKS shinkei run MODEL.yaml\n\ncommands:\n");
+  for (int i = 0; i < COMMANDS; i++)
+    fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].meaning);
+}
+
+static void abort_job(int status) { MPI_Abort(MPI_COMM_WORLD, status); }
+
+static int dispatch(int argc, char **argv, int rank) {
+  for (int i = 0; argc > 1 && i < COMMANDS; i++)
+    if (!strcmp(argv[1], commands[i].name)) return commands[i].command(argc - 1, argv + 1);
+  const bool asked = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+  const bool version = argc > 1 && !strcmp(argv[1], "--version");
+  if (rank == 0 && version)
+    printf("shinkei " SHINKEI_VERSION "\n");
+  else if (rank == 0 && argc > 1 && !asked)
+    fprintf(stderr, "shinkei: error: there is no command '%s'; shinkei --help lists them\n",
+            argv[1]);
+  else if (rank == 0)
+    print_help(asked ? stdout : stderr);
+  return asked || version ? OK : ERR_USER;
+}
+
+int main(int argc, char **argv) {
+  int provided, rank;
+  if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+    return ERR_ENVIRONMENT;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  check_set_abort(abort_job, rank);
+  if (provided < MPI_THREAD_FUNNELED) CHECK_ABORT("this MPI library does not work with threads");
+  const int status = dispatch(argc, argv, rank);
+  MPI_Finalize();
+  return status;
+}

@@ -108,51 +108,131 @@ static void index_sources(builder *w) {
   for (uint32_t i = 0; i < buckets; i++) b->bucket[i + 1] += b->bucket[i];
 }
 
+/* Place of a gid that is there. */
 static inline uint32_t find_source(const synapse_block *b, uint32_t gid) {
   uint32_t i = b->bucket[gid >> b->bucket_shift];
+  if (b->bucket_shift == 0) return i;
   while (b->source[i] != gid) i++;
   return i;
 }
 
-/* Write the edges of one target. Greatest sum of |weight| that one step can bring: *load. */
-static void scatter(builder *w, uint32_t target, const network_edges *edges, uint64_t *load) {
+typedef struct { /* an edge on its way into the block */
+  uint64_t synapse;
+  uint32_t source, key;
+} packed_edge;
+
+/* Edges of some hundred targets at a time are sorted by source before they are written: each source
+ * then gets a few neighbouring synapses at once, where writing edge by edge would miss the cache,
+ * and the page table, on every one. First by groups of sources, then inside a group, so that the
+ * sorting itself stays in the cache. */
+enum { BATCH_EDGES = 1 << 20, GROUPS = 128 };
+
+typedef struct {
+  size_t count, capacity;
+  packed_edge *edge, *grouped, *sorted; /* [capacity]; the last one holds one group at a time */
+  int group_shift;                      /* group of a source: source >> group_shift */
+  uint32_t *at;                         /* [2^group_shift + 1] */
+} batch;
+
+static batch batch_create(uint32_t sources) {
+  batch list = {0};
+  while (sources >> list.group_shift >= GROUPS) list.group_shift++;
+  list.at = check_allocate(((size_t)1 << list.group_shift) + 1, sizeof *list.at);
+  return list;
+}
+
+static void batch_free(batch *list) {
+  free(list->edge);
+  free(list->grouped);
+  free(list->sorted);
+  free(list->at);
+}
+
+static void batch_reserve(batch *list, size_t extra) {
+  if (list->count + extra <= list->capacity) return;
+  list->edge = check_grow(list->edge, &list->capacity, list->count + extra, sizeof *list->edge);
+  free(list->grouped);
+  free(list->sorted);
+  list->grouped = check_allocate_raw(list->capacity, sizeof *list->grouped);
+  list->sorted = check_allocate_raw(list->capacity, sizeof *list->sorted);
+}
+
+/* Pack the edges of one target; false where their weights could overflow the input of one step. */
+static bool pack(builder *w, uint32_t target, const network_edges *edges, batch *list) {
+  const synapse_block *b = w->b;
+  uint64_t load = 0;
+  batch_reserve(list, edges->count);
+  for (size_t k = 0; k < edges->count; k++) {
+    const int64_t weight = edges->weight[k];
+    load += (uint64_t)(weight < 0 ? -weight : weight);
+    list->edge[list->count++] =
+        (packed_edge){.synapse = (uint64_t)weight << 16 | target,
+                      .source = find_source(b, edges->source[k]),
+                      .key = (uint32_t)((edges->delay[k] - 1) * b->receptors + edges->receptor[k])};
+  }
+  return load <= (b->wide ? (uint64_t)INT64_MAX : INT32_MAX);
+}
+
+static void write_sorted(builder *w, const packed_edge *sorted, size_t count) {
   synapse_block *b = w->b;
   uint32_t *restrict narrow = b->synapse;
   uint64_t *restrict wide = b->synapse;
   uint8_t *restrict key8 = w->key;
   uint16_t *restrict key16 = w->key;
-  for (size_t k = 0; k < edges->count; k++) {
-    const uint32_t at = w->position[find_source(b, edges->source[k])]++;
-    const int64_t weight = edges->weight[k];
-    const int key = (edges->delay[k] - 1) * b->receptors + edges->receptor[k];
-    *load += (uint64_t)(weight < 0 ? -weight : weight);
-    if (b->wide)
-      wide[at] = (uint64_t)weight << 16 | target;
+  uint32_t *restrict position = w->position;
+  const bool is_wide = b->wide, is_narrow_key = w->narrow_key;
+  for (size_t k = 0; k < count; k++) {
+    const uint32_t to = position[sorted[k].source]++;
+    if (is_wide)
+      wide[to] = sorted[k].synapse;
     else
-      narrow[at] = (uint32_t)weight << 16 | target;
-    if (w->narrow_key)
-      key8[at] = (uint8_t)key;
+      narrow[to] = (uint32_t)sorted[k].synapse;
+    if (is_narrow_key)
+      key8[to] = (uint8_t)sorted[k].key;
     else
-      key16[at] = (uint16_t)key;
+      key16[to] = (uint16_t)sorted[k].key;
   }
+}
+
+/* Sort one group by source and write it. */
+static void write_group(builder *w, batch *list, const packed_edge *edge, size_t count) {
+  const uint32_t size = (uint32_t)1 << list->group_shift, mask = size - 1;
+  memset(list->at, 0, ((size_t)size + 1) * sizeof *list->at);
+  for (size_t k = 0; k < count; k++) list->at[(edge[k].source & mask) + 1]++;
+  for (uint32_t s = 0; s < size; s++) list->at[s + 1] += list->at[s];
+  for (size_t k = 0; k < count; k++) list->sorted[list->at[edge[k].source & mask]++] = edge[k];
+  write_sorted(w, list->sorted, count);
+}
+
+static void write_batch(builder *w, batch *list) {
+  size_t first[GROUPS + 1] = {0}, at[GROUPS];
+  for (size_t k = 0; k < list->count; k++) first[(list->edge[k].source >> list->group_shift) + 1]++;
+  for (int g = 0; g < GROUPS; g++) first[g + 1] += first[g];
+  memcpy(at, first, sizeof at);
+  for (size_t k = 0; k < list->count; k++)
+    list->grouped[at[list->edge[k].source >> list->group_shift]++] = list->edge[k];
+  for (int g = 0; g < GROUPS; g++)
+    write_group(w, list, list->grouped + first[g], first[g + 1] - first[g]);
+  list->count = 0;
 }
 
 static err fill(builder *w) {
   synapse_block *b = w->b;
   network_edges edges = {0};
+  batch list = batch_create(b->sources);
   err e = OK;
   for (uint32_t i = 0; i < b->neurons && e == OK; i++) {
-    uint64_t load = 0;
     edges.count = 0;
     network_in_edges(w->n, w->gid[i], &edges);
-    scatter(w, i, &edges, &load);
-    if (load > (b->wide ? (uint64_t)INT64_MAX : INT32_MAX))
-      e = check_fail(
-          ERR_USER,
-          "neuron %u: its %zu synapses could bring more than a sum of 16-bit weights holds in "
-          "one step; set simulation.precision: double",
-          w->gid[i], edges.count);
+    if (!pack(w, i, &edges, &list))
+      e = check_fail(ERR_USER,
+                     "neuron %u: its %zu synapses could bring more than a sum of 16-bit weights "
+                     "holds in one step; set simulation.precision: double",
+                     w->gid[i], edges.count);
+    if (list.count >= BATCH_EDGES) write_batch(w, &list);
   }
+  write_batch(w, &list);
+  batch_free(&list);
   free_edges(&edges);
   return e;
 }

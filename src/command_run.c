@@ -1,0 +1,120 @@
+#include "agree.h"
+#include "commands.h"
+#include "run.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: shinkei run MODEL.yaml [option ...]\n"
+    "       mpirun -n RANKS shinkei run MODEL.yaml [option ...]\n\n"
+    "Simulate a model; spikes.h5, effective.yaml and summary.json are left in the output "
+    "folder.\n\n"
+    "  --duration MS       biological time, instead of the model's\n"
+    "  --seed N            seed, instead of the model's\n"
+    "  --set KEY=VALUE     any key of the model, e.g. populations.E.size=100; may be repeated\n"
+    "  --threads N         threads a rank (default: OMP_NUM_THREADS, else the rank's share of the "
+    "cores)\n"
+    "  --partition METHOD  metis (default), block, round_robin, random, or a file that\n"
+    "                      shinkei partition --out wrote\n"
+    "  --out DIR           folder of the results (default: results)\n"
+    "  --overwrite         replace an earlier run in that folder\n"
+    "  --force             run although the memory will not suffice by prediction\n"
+    "  --help              this text\n";
+
+static void set(run_options *o, const char *key, const char *value) {
+  o->setting = realloc(o->setting, (size_t)(o->settings + 1) * sizeof *o->setting);
+  if (!o->setting) CHECK_ABORT("out of memory");
+  o->setting[o->settings++] = (model_setting){key, value};
+}
+
+static err set_pair(run_options *o, char *pair) {
+  char *equals = strchr(pair, '=');
+  if (!equals || equals == pair) return check_fail(ERR_USER, "--set %s: KEY=VALUE is needed", pair);
+  *equals = 0;
+  set(o, pair, equals + 1);
+  return OK;
+}
+
+static err parse_threads(run_options *o, const char *text) {
+  char *end;
+  const long threads = strtol(text, &end, 10);
+  if (*end || end == text || threads < 1 || threads > 4096)
+    return check_fail(ERR_USER, "--threads %s: a number from 1 to 4096 is needed", text);
+  o->threads = (int)threads;
+  return OK;
+}
+
+static err parse(int argc, char **argv, run_options *o, bool *helped) {
+  static const struct option table[] = {{"duration", required_argument, NULL, 'd'},
+                                        {"seed", required_argument, NULL, 's'},
+                                        {"set", required_argument, NULL, 'k'},
+                                        {"threads", required_argument, NULL, 't'},
+                                        {"partition", required_argument, NULL, 'p'},
+                                        {"out", required_argument, NULL, 'o'},
+                                        {"overwrite", no_argument, NULL, 'w'},
+                                        {"force", no_argument, NULL, 'f'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {0}};
+  err e = OK;
+  optind = 1;
+  opterr = 0;
+  for (int c; e == OK && (c = getopt_long(argc, argv, ":h", table, NULL)) != -1;) {
+    switch (c) {
+    case 'd':
+      set(o, "simulation.duration", optarg);
+      break;
+    case 's':
+      set(o, "simulation.seed", optarg);
+      break;
+    case 'k':
+      e = set_pair(o, optarg);
+      break;
+    case 't':
+      e = parse_threads(o, optarg);
+      break;
+    case 'p':
+      o->partition = optarg;
+      break;
+    case 'o':
+      o->folder = optarg;
+      break;
+    case 'w':
+      o->overwrite = true;
+      break;
+    case 'f':
+      o->force = true;
+      break;
+    case 'h':
+      *helped = true;
+      break;
+    case ':':
+      e = check_fail(ERR_USER, "%s needs a value; see shinkei run --help", argv[optind - 1]);
+      break;
+    default:
+      e = check_fail(ERR_USER, "%s is no option of shinkei run; see shinkei run --help",
+                     argv[optind - 1]);
+    }
+  }
+  if (e != OK || *helped) return e;
+  if (optind != argc - 1)
+    return check_fail(ERR_USER, "one MODEL.yaml is needed, %d are given; see shinkei run --help",
+                      argc - optind);
+  o->model = argv[optind];
+  return OK;
+}
+
+int run_command(int argc, char **argv) {
+  run_options o = {.folder = "results", .partition = "metis"};
+  bool helped = false;
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  err e = agree(MPI_COMM_WORLD, parse(argc, argv, &o, &helped));
+  if (e == OK && helped && rank == 0) fputs(help, stdout);
+  if (e == OK && !helped) e = run_simulation(MPI_COMM_WORLD, &o);
+  if (e != OK) agree_report(MPI_COMM_WORLD, e);
+  free(o.setting);
+  return e;
+}

@@ -1,0 +1,66 @@
+#include "run_folder.h"
+#include "agree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* mkdir -p */
+static err make_folder(const char *folder) {
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path)
+    return check_fail(ERR_USER, "--out: %s: the name is too long", folder);
+  for (char *slash = path + 1; *slash; slash++) {
+    if (*slash != '/') continue;
+    *slash = 0;
+    if (mkdir(path, 0777) != 0 && errno != EEXIST && errno != EISDIR) break;
+    *slash = '/';
+  }
+  if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    return check_fail(ERR_USER, "--out: %s: cannot be made: %s", folder, strerror(errno));
+  struct stat status;
+  if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode))
+    return check_fail(ERR_USER, "--out: %s: is not a folder", folder);
+  return OK;
+}
+
+static err check_writable(const char *folder) {
+  char path[4200];
+  snprintf(path, sizeof path, "%s/.shinkei-probe", folder);
+  FILE *probe = fopen(path, "w");
+  if (!probe)
+    return check_fail(ERR_USER, "--out: %s: cannot be written: %s", folder, strerror(errno));
+  fclose(probe);
+  unlink(path);
+  return OK;
+}
+
+static err clear_earlier(const char *folder, bool overwrite) {
+  static const char *const files[] = {"spikes.h5", "traces.h5", "summary.json", "effective.yaml"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    if (access(path, F_OK) != 0) continue;
+    if (!overwrite)
+      return check_fail(ERR_USER,
+                        "--out: %s: holds an earlier run (%s); give another folder, or --overwrite",
+                        folder, files[i]);
+    if (unlink(path) != 0)
+      return check_fail(ERR_USER, "--out: %s: cannot be removed: %s", path, strerror(errno));
+  }
+  return OK;
+}
+
+err run_folder_prepare(MPI_Comm comm, const char *folder, bool overwrite) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  err e = OK;
+  if (rank == 0) {
+    e = make_folder(folder);
+    if (e == OK) e = check_writable(folder);
+    if (e == OK) e = clear_earlier(folder, overwrite);
+  }
+  return agree(comm, e);
+}

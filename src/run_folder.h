@@ -1,0 +1,13 @@
+/* run_folder.h - the folder of results: made, found writable, an earlier run in it respected. */
+#ifndef SHINKEI_RUN_FOLDER_H
+#define SHINKEI_RUN_FOLDER_H
+
+#include "check.h"
+#include <mpi.h>
+#include <stdbool.h>
+
+/* ERR_USER where it cannot be made or written, or holds an earlier run and overwrite is false;
+ * where it is true the earlier run's files are removed. */
+COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, bool overwrite);
+
+#endif
