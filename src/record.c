@@ -28,13 +28,21 @@ struct record {
   double seconds;
 };
 
-double record_time(const model *m, int64_t step) {
-  /* dt as p / q: one division of whole numbers gives the double nearest to the decimal */
-  for (double q = 1; q <= 1e9; q *= 10) {
-    double p = round(m->dt * q);
-    if (p / q == m->dt) return (double)step * p / q;
+/* A step as a time is step * p / q: dt as a quotient of whole numbers, so that one division gives
+ * the double nearest to the decimal. */
+static void find_quotient(double dt, double *p, double *q) {
+  for (*q = 1; *q <= 1e9; *q *= 10) {
+    *p = round(dt * *q);
+    if (*p / *q == dt) return;
   }
-  return (double)step * m->dt;
+  *p = dt;
+  *q = 1;
+}
+
+double record_time(const model *m, int64_t step) {
+  double p, q;
+  find_quotient(m->dt, &p, &q);
+  return (double)step * p / q;
 }
 
 void record_digest_add(uint64_t digest[2], uint32_t gid, int64_t step) {
@@ -109,10 +117,10 @@ static err open_population(record *r, int population) {
   int next;
   err e = OK;
   if (!record_file_has(f, group)) e = record_file_group(f, group);
-  if (e == OK) e = record_file_sorting_attribute(f, group);
+  if (e == OK) record_file_sorting_attribute(f, group);
   if (e == OK) e = record_file_series(f, times, RECORD_FLOAT64, 0, &r->series[population]);
   if (e == OK) e = record_file_series(f, ids, RECORD_UINT64, 0, &next);
-  if (e == OK) e = record_file_text_attribute(f, times, "units", "ms");
+  if (e == OK) record_file_text_attribute(f, times, "units", "ms");
   free(ids);
   free(times);
   free(group);
@@ -121,9 +129,10 @@ static err open_population(record *r, int population) {
 
 static err open_spikes(record *r) {
   record_file *f = r->spikes_file;
-  err e = record_file_uint32_attribute(f, "/", "magic", 1, (uint32_t[]){0x0A7A});
-  if (e == OK) e = record_file_uint32_attribute(f, "/", "version", 2, (uint32_t[]){0, 1});
-  if (e == OK && !record_file_has(f, "/spikes")) e = record_file_group(f, "/spikes");
+  record_file_uint32_attribute(f, "/", "magic", 1, (uint32_t[]){0x0A7A});
+  record_file_uint32_attribute(f, "/", "version", 2, (uint32_t[]){0, 1});
+  err e = OK;
+  if (!record_file_has(f, "/spikes")) e = record_file_group(f, "/spikes");
   for (int p = 0; e == OK && p < r->m->populations; p++)
     if (population_recorded(r->m, p)) e = open_population(r, p);
   return e;
@@ -142,14 +151,14 @@ static err record_ready(record *r, err e, record **made) {
 static err create_spikes(record *r, const char *path) {
   err e = record_file_create(r->comm, path, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
-  if (e == OK) e = record_file_flush(r->spikes_file);
+  if (e == OK) record_file_flush(r->spikes_file);
   return e;
 }
 
 static err create_traces(record *r, const char *path) {
   err e = record_file_create(r->comm, path, &r->traces_file);
   if (e == OK) e = record_traces_open(r->traces, r->traces_file);
-  if (e == OK) e = record_file_flush(r->traces_file);
+  if (e == OK) record_file_flush(r->traces_file);
   return e;
 }
 
@@ -197,7 +206,7 @@ static err resume_spikes(record *r, const char *path, const record_position *fro
   err e = record_file_open(r->comm, path, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
   if (e == OK) e = cut_spikes(r, from);
-  if (e == OK) e = record_file_flush(r->spikes_file);
+  if (e == OK) record_file_flush(r->spikes_file);
   return e;
 }
 
@@ -209,7 +218,7 @@ static err resume_traces(record *r, const char *path, const record_position *fro
   err e = record_file_open(r->comm, path, &r->traces_file);
   if (e == OK) e = record_traces_open(r->traces, r->traces_file);
   if (e == OK) e = record_traces_cut(r->traces, r->traces_file, from->rows);
-  if (e == OK) e = record_file_flush(r->traces_file);
+  if (e == OK) record_file_flush(r->traces_file);
   if (e == OK) memcpy(r->position.rows, from->rows, from->traces * sizeof *from->rows);
   return e;
 }
@@ -298,11 +307,17 @@ static void chunk_free(chunk *c) {
   free(c->node);
 }
 
+/* The population of a gid; neighbours in time and number are mostly of the same one, `guess`. */
+static int population_of(const record *r, uint32_t gid, int guess) {
+  const model_population *p = &r->m->population[guess];
+  return gid - p->first_gid < p->size ? guess : model_population_of(r->m, gid);
+}
+
 /* Count by population; what the whole chunk will be, before any spike is moved. */
 static void count_populations(const record *r, uint64_t *count) {
   memset(count, 0, r->m->populations * sizeof *count);
-  for (size_t i = 0; i < r->kept.count; i++)
-    count[model_population_of(r->m, key_gid(r, r->kept.key[i]))]++;
+  for (size_t i = 0, p = 0; i < r->kept.count; i++)
+    count[p = population_of(r, key_gid(r, r->kept.key[i]), (int)p)]++;
 }
 
 static void chunk_fill(const record *r, chunk *c) {
@@ -317,28 +332,29 @@ static void chunk_fill(const record *r, chunk *c) {
   if (r->rank == 0) memset(c->before, 0, populations * sizeof *c->before);
   c->time = check_allocate(r->kept.count, sizeof *c->time);
   c->node = check_allocate(r->kept.count, sizeof *c->node);
-  for (size_t i = 0; i < r->kept.count; i++) {
+  double numerator, denominator;
+  find_quotient(r->m->dt, &numerator, &denominator);
+  for (size_t i = 0, p = 0; i < r->kept.count; i++) {
     uint64_t key = r->kept.key[i];
     uint32_t gid = key_gid(r, key);
-    int p = model_population_of(r->m, gid);
-    c->time[next[p]] = record_time(r->m, r->flushed + (int64_t)(key >> r->gid_bits));
+    p = population_of(r, gid, (int)p);
+    int64_t step = r->flushed + (int64_t)(key >> r->gid_bits);
+    c->time[next[p]] = (double)step * numerator / denominator;
     c->node[next[p]++] = gid - r->m->population[p].first_gid;
   }
   free(next);
 }
 
-static err chunk_write(record *r, const chunk *c) {
-  err e = OK;
-  for (int p = 0; e == OK && p < r->m->populations; p++) {
+static void chunk_write(record *r, const chunk *c) {
+  record_file *f = r->spikes_file;
+  for (int p = 0; p < r->m->populations; p++) {
     if (!c->total[p]) continue;
     record_block block = {c->before[p], c->count[p], 0, 1};
-    record_file *f = r->spikes_file;
-    e = record_file_append(f, r->series[p], c->total[p], &block, c->time + c->first[p]);
-    if (e == OK)
-      e = record_file_append(f, r->series[p] + 1, c->total[p], &block, c->node + c->first[p]);
-    if (e == OK) r->position.recorded[p] += c->total[p];
+    record_file_append(f, r->series[p], c->total[p], &block, c->time + c->first[p]);
+    record_file_append(f, r->series[p] + 1, c->total[p], &block, c->node + c->first[p]);
+    r->position.recorded[p] += c->total[p];
   }
-  return e == OK ? record_file_flush(r->spikes_file) : e;
+  record_file_flush(f);
 }
 
 /* Spikes up to `step` into the file. Where there is no room they stay with their ranks. */
@@ -358,7 +374,7 @@ static err flush_spikes(record *r, int64_t step) {
     while ((step - r->flushed) >> step_bits) step_bits++;
     record_sort(r->comm, step_bits + r->gid_bits, &r->kept, &r->scratch);
     chunk_fill(r, &c);
-    e = chunk_write(r, &c);
+    chunk_write(r, &c);
   }
   chunk_free(&c);
   return e;
@@ -402,10 +418,8 @@ err record_close(record *r, int64_t step, record_totals *totals) {
   err e = record_flush(r, step);
   if (e != OK) settle_position(r);
   double began = MPI_Wtime();
-  err closed = record_file_close(r->spikes_file);
-  if (e == OK) e = closed;
-  if (r->traces_file) closed = record_file_close(r->traces_file);
-  if (e == OK) e = closed;
+  record_file_close(r->spikes_file);
+  if (r->traces_file) record_file_close(r->traces_file);
   *totals = (record_totals){.spikes = r->position.spikes,
                             .digest = {r->position.digest[0], r->position.digest[1]},
                             .seconds = r->seconds + MPI_Wtime() - began};

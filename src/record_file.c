@@ -4,8 +4,10 @@
  * - Chunk index nodes of 1024 entries (istore_k): an append changes one node in place, and only
  *   every 16 million values (1024 chunks x 16384) is one split, so that a kill between two of
  *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index.
- * - Space is claimed with fallocate before HDF5 changes anything: HDF5 cannot be brought to
- *   forget what it failed to write.                                                            */
+ * - Space is claimed with fallocate before HDF5 changes anything: a full disk is an error that all
+ *   ranks can return from. What fails in HDF5 itself later on (a broken disk) ends the job: it
+ * cannot be brought to forget what it did not write, and some ranks may wait in it for ever. The
+ * file is then as at its last flush. */
 #define _GNU_SOURCE /* fallocate */
 #include "record_file.h"
 
@@ -41,7 +43,6 @@ struct record_file {
   int descriptor;         /* rank 0: for fallocate, else -1 */
   size_t count, capacity;
   series *series;
-  bool failed;
 };
 
 static size_t type_bytes(record_type type) {
@@ -80,25 +81,35 @@ static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
   return 0;
 }
 
-static err failure(const record_file *f, const char *what, const char *object) {
-  const char *cause = "";
+static const char *cause(void) {
+  static const char *text;
+  text = NULL;
   hid_t stack = H5Eget_current_stack();
-  H5Ewalk2(stack, H5E_WALK_UPWARD, first_cause, &cause);
-  err e = check_fail(ERR_ENVIRONMENT, "%s: cannot %s %s: %s", f->path, what, object,
-                     cause && cause[0] ? cause : "HDF5 gives no reason");
+  H5Ewalk2(stack, H5E_WALK_UPWARD, first_cause, &text);
   H5Eclose_stack(stack);
-  return e;
+  return text && text[0] ? text : "HDF5 gives no reason";
 }
 
-/* All ranks leave a call together; after a failure the file is left alone. */
-static err settle(record_file *f, err e) {
-  e = agree(f->comm, e);
-  if (e != OK) f->failed = true;
-  return e;
+static err failure(const record_file *f, const char *what, const char *object) {
+  return check_fail(ERR_ENVIRONMENT, "%s: cannot %s %s: %s", f->path, what, object, cause());
 }
 
-static err refuse(const record_file *f) {
-  return check_fail(ERR_ENVIRONMENT, "%s: not written any more after an earlier failure", f->path);
+#define WRITE(call, what)                                                                          \
+  do {                                                                                             \
+    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, cause());                \
+  } while (0)
+
+/* Where the file system cannot promise room (NFS), write what fills it. */
+static int write_zeros(int descriptor, off_t at, uint64_t bytes) {
+  static const char zeros[1 << 16];
+  while (bytes > 0) {
+    ssize_t written = pwrite(descriptor, zeros, bytes < sizeof zeros ? bytes : sizeof zeros, at);
+    if (written < 0 && errno != EINTR) return -1;
+    if (written < 0) continue;
+    at += written;
+    bytes -= (uint64_t)written;
+  }
+  return fsync(descriptor);
 }
 
 /* Rank 0 claims the bytes behind the file's end; all learn whether there is room. The file grows
@@ -113,7 +124,7 @@ static err claim(record_file *f, uint64_t bytes) {
     do status = fallocate(f->descriptor, 0, now.st_size, (off_t)bytes);
     while (status && errno == EINTR);
     if (status && (errno == EOPNOTSUPP || errno == ENOSYS))
-      status = ftruncate(f->descriptor, now.st_size + (off_t)bytes);
+      status = write_zeros(f->descriptor, now.st_size, bytes);
     if (status)
       e = check_fail(ERR_ENVIRONMENT, "%s: no room for %llu more bytes: %s", f->path,
                      (unsigned long long)bytes, strerror(errno));
@@ -205,13 +216,10 @@ err record_file_open(MPI_Comm comm, const char *path, record_file **made) {
   return file_ready(f, e, made);
 }
 
-err record_file_close(record_file *f) {
-  err e = OK;
+void record_file_close(record_file *f) {
   for (size_t i = 0; i < f->count; i++) H5Dclose(f->series[i].set);
-  if (H5Fclose(f->file) < 0 && !f->failed) e = failure(f, "close", "the file");
-  e = agree(f->comm, e);
+  WRITE(H5Fclose(f->file), "the last of the file");
   file_free(f);
-  return e;
 }
 
 bool record_file_has(record_file *f, const char *path) {
@@ -228,52 +236,48 @@ bool record_file_has(record_file *f, const char *path) {
 }
 
 err record_file_group(record_file *f, const char *path) {
-  if (f->failed) return refuse(f);
   err e = claim(f, OBJECT_BYTES);
   if (e != OK) return e;
   hid_t group = H5Gcreate2(f->file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  e = group < 0 ? failure(f, "create", path) : OK;
-  if (group >= 0) H5Gclose(group);
-  return settle(f, e);
+  WRITE(group, path);
+  H5Gclose(group);
+  return OK;
 }
 
 /* Takes over `type` and `space`. */
-static err attribute(record_file *f, const char *path, const char *name, hid_t type, hid_t space,
-                     const void *value) {
-  err e = OK;
-  if (f->failed)
-    e = refuse(f);
-  else if (H5Aexists_by_name(f->file, path, name, H5P_DEFAULT) <= 0) {
+static void attribute(record_file *f, const char *path, const char *name, hid_t type, hid_t space,
+                      const void *value) {
+  if (H5Aexists_by_name(f->file, path, name, H5P_DEFAULT) <= 0) {
     hid_t made =
         H5Acreate_by_name(f->file, path, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    if (made < 0 || H5Awrite(made, type, value) < 0) e = failure(f, "write attribute", name);
-    if (made >= 0) H5Aclose(made);
+    WRITE(made, name);
+    WRITE(H5Awrite(made, type, value), name);
+    H5Aclose(made);
   }
   H5Tclose(type);
   H5Sclose(space);
-  return settle(f, e);
 }
 
-err record_file_uint32_attribute(record_file *f, const char *path, const char *name, int count,
-                                 const uint32_t *value) {
+void record_file_uint32_attribute(record_file *f, const char *path, const char *name, int count,
+                                  const uint32_t *value) {
   hsize_t size = count;
-  return attribute(f, path, name, H5Tcopy(H5T_STD_U32LE),
-                   count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, NULL), value);
+  attribute(f, path, name, H5Tcopy(H5T_STD_U32LE),
+            count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, NULL), value);
 }
 
-err record_file_text_attribute(record_file *f, const char *path, const char *name,
-                               const char *text) {
+void record_file_text_attribute(record_file *f, const char *path, const char *name,
+                                const char *text) {
   hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, H5T_VARIABLE); /* what h5py writes, and reads as text */
   H5Tset_cset(type, H5T_CSET_UTF8);
-  return attribute(f, path, name, type, H5Screate(H5S_SCALAR), &text);
+  attribute(f, path, name, type, H5Screate(H5S_SCALAR), &text);
 }
 
-err record_file_sorting_attribute(record_file *f, const char *path) {
+void record_file_sorting_attribute(record_file *f, const char *path) {
   static const char *const name[] = {"none", "by_id", "by_time"};
   hid_t type = H5Tenum_create(H5T_STD_U8LE);
   for (uint8_t value = 0; value < 3; value++) H5Tenum_insert(type, name[value], &value);
-  return attribute(f, path, "sorting", type, H5Screate(H5S_SCALAR), &(uint8_t){2});
+  attribute(f, path, "sorting", type, H5Screate(H5S_SCALAR), &(uint8_t){2});
 }
 
 /* Times of creation would make every file another one. */
@@ -305,6 +309,7 @@ static bool shape_is(hid_t set, int rank, const hsize_t *size) {
   return is;
 }
 
+/* Open or make; -1 where it is there in another size. */
 static hid_t dataset_fixed(record_file *f, const char *path, hid_t type, hsize_t size) {
   if (record_file_has(f, path)) {
     hid_t set = H5Dopen2(f->file, path, H5P_DEFAULT);
@@ -314,6 +319,7 @@ static hid_t dataset_fixed(record_file *f, const char *path, hid_t type, hsize_t
   }
   hid_t space = H5Screate_simple(1, &size, NULL), creation = dataset_properties();
   hid_t set = H5Dcreate2(f->file, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  WRITE(set, path);
   H5Pclose(creation);
   H5Sclose(space);
   return set;
@@ -326,23 +332,29 @@ static herr_t transfer(const record_file *f, bool write, hid_t set, hid_t type, 
   if (!data) data = &nothing;
   herr_t status = write ? H5Dwrite(set, type, memory, space, f->collective, data)
                         : H5Dread(set, type, memory, space, f->collective, data);
+  if (status < 0) return status; /* a call more would forget HDF5's reason */
   H5Sclose(memory);
   H5Sclose(space);
   return status;
 }
 
+/* Claim room, make or open, write. */
+static err write_fixed(record_file *f, const char *path, hid_t type, hid_t stored, uint64_t size,
+                       uint64_t first, uint64_t count, const void *data) {
+  bool there = record_file_has(f, path);
+  err e = claim(f, there ? 0 : OBJECT_BYTES + size * H5Tget_size(stored));
+  if (e != OK) return e;
+  hid_t set = dataset_fixed(f, path, stored, size);
+  if (set < 0) return failure(f, "open", path);
+  WRITE(transfer(f, true, set, type, 1, (hsize_t[]){first}, (hsize_t[]){count}, (void *)data),
+        path);
+  H5Dclose(set);
+  return OK;
+}
+
 err record_file_write(record_file *f, const char *path, record_type type, uint64_t size,
                       uint64_t first, uint64_t count, const void *data) {
-  if (f->failed) return refuse(f);
-  bool there = record_file_has(f, path);
-  err e = claim(f, there ? 0 : OBJECT_BYTES + size * type_bytes(type));
-  if (e != OK) return e;
-  hid_t set = dataset_fixed(f, path, file_type(type), size);
-  if (set < 0 || transfer(f, true, set, memory_type(type), 1, (hsize_t[]){first},
-                          (hsize_t[]){count}, (void *)data) < 0)
-    e = failure(f, "write", path);
-  if (set >= 0) H5Dclose(set);
-  return settle(f, e);
+  return write_fixed(f, path, memory_type(type), file_type(type), size, first, count, data);
 }
 
 err record_file_read(record_file *f, const char *path, record_type type, uint64_t size,
@@ -358,26 +370,19 @@ err record_file_read(record_file *f, const char *path, record_type type, uint64_
 }
 
 err record_file_texts(record_file *f, const char *path, int count, const char *const *text) {
-  if (f->failed) return refuse(f);
   size_t longest = 1;
   for (int i = 0; i < count; i++)
     if (strlen(text[i]) > longest) longest = strlen(text[i]);
-  err e = claim(f, OBJECT_BYTES + count * longest);
-  if (e != OK) return e;
   char *table = check_allocate(count, longest);
   for (int i = 0; i < count; i++) memcpy(table + i * longest, text[i], strlen(text[i]));
   hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, longest);
   H5Tset_strpad(type, H5T_STR_NULLPAD);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  hid_t set = dataset_fixed(f, path, type, count);
-  hsize_t own = f->rank == 0 ? count : 0;
-  if (set < 0 || transfer(f, true, set, type, 1, (hsize_t[]){0}, &own, table) < 0)
-    e = failure(f, "write", path);
-  if (set >= 0) H5Dclose(set);
+  err e = write_fixed(f, path, type, type, count, 0, f->rank == 0 ? count : 0, table);
   H5Tclose(type);
   free(table);
-  return settle(f, e);
+  return e;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -390,38 +395,44 @@ static hid_t series_create(record_file *f, const char *path, const series *s) {
       H5Screate_simple(rank, (hsize_t[]){0, s->columns}, (hsize_t[]){H5S_UNLIMITED, s->columns});
   hid_t set =
       H5Dcreate2(f->file, path, file_type(s->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  WRITE(set, path);
   H5Sclose(space);
   H5Pclose(creation);
   return set;
 }
 
+/* -1 where it has another shape. */
+static hid_t series_open(record_file *f, const char *path, series *s) {
+  hid_t set = H5Dopen2(f->file, path, H5P_DEFAULT);
+  if (set < 0) return set;
+  if (!shape_is(set, s->columns ? 2 : 1, (hsize_t[]){H5S_UNLIMITED, s->columns})) {
+    H5Dclose(set);
+    return -1;
+  }
+  hid_t space = H5Dget_space(set);
+  hsize_t size[H5S_MAX_RANK] = {0};
+  H5Sget_simple_extent_dims(space, size, NULL);
+  H5Sclose(space);
+  s->rows = size[0];
+  return set;
+}
+
 err record_file_series(record_file *f, const char *path, record_type type, uint64_t columns,
                        int *number) {
-  if (f->failed) return refuse(f);
-  err e = claim(f, record_file_has(f, path) ? 0 : OBJECT_BYTES);
-  if (e != OK) return e;
   series s = {.type = type, .columns = columns};
   s.chunk_columns = columns ? least(columns, CHUNK_COLUMNS_MAX) : 1;
   s.chunk_rows = CHUNK_ELEMENTS / s.chunk_columns;
-  int rank = columns ? 2 : 1;
-  if (record_file_has(f, path)) {
-    s.set = H5Dopen2(f->file, path, H5P_DEFAULT);
-    if (s.set >= 0 && !shape_is(s.set, rank, (hsize_t[]){H5S_UNLIMITED, columns}))
-      e = check_fail(ERR_ENVIRONMENT, "%s: %s has another shape than this run's", f->path, path);
-  } else
-    s.set = series_create(f, path, &s);
-  if (s.set < 0) e = failure(f, "create or open", path);
-  if (s.set >= 0) {
-    hid_t space = H5Dget_space(s.set);
-    hsize_t size[H5S_MAX_RANK] = {0};
-    H5Sget_simple_extent_dims(space, size, NULL);
-    H5Sclose(space);
-    s.rows = size[0];
-  }
+  bool there = record_file_has(f, path);
+  err e = claim(f, there ? 0 : OBJECT_BYTES);
+  if (e != OK) return e;
+  s.set = there ? series_open(f, path, &s) : series_create(f, path, &s);
+  if (s.set < 0) e = failure(f, "continue", path);
+  e = agree(f->comm, e);
+  if (e != OK) return e;
   f->series = check_grow(f->series, &f->capacity, f->count + 1, sizeof s);
-  *number = (int)f->count;
-  if (s.set >= 0) f->series[f->count++] = s;
-  return settle(f, e);
+  f->series[f->count] = s;
+  *number = (int)f->count++;
+  return OK;
 }
 
 uint64_t record_file_rows(const record_file *f, int number) { return f->series[number].rows; }
@@ -432,50 +443,37 @@ static uint64_t chunks(const series *s, uint64_t rows) {
 }
 
 err record_file_reserve(record_file *f, const uint64_t *rows) {
-  if (f->failed) return refuse(f);
   uint64_t bytes = 0;
   for (size_t i = 0; i < f->count; i++) {
     const series *s = &f->series[i];
     uint64_t more = chunks(s, s->rows + rows[i]) - chunks(s, s->rows);
     if (!more) continue;
     bytes += more * s->chunk_rows * s->chunk_columns * type_bytes(s->type);
-    bytes += (2 + more / INDEX_K) * INDEX_BYTES;
+    /* a full node is split in two, and may need a new root */
+    uint64_t before = chunks(s, s->rows), splits = (before + more) / INDEX_K - before / INDEX_K;
+    bytes += ((before == 0) + 2 * splits) * INDEX_BYTES;
   }
   return claim(f, bytes);
 }
 
-err record_file_append(record_file *f, int number, uint64_t rows, const record_block *block,
-                       const void *data) {
-  if (f->failed) return refuse(f);
+void record_file_append(record_file *f, int number, uint64_t rows, const record_block *block,
+                        const void *data) {
   series *s = &f->series[number];
   int rank = s->columns ? 2 : 1;
   hsize_t start[] = {s->rows + block->row, block->column};
   hsize_t count[] = {block->rows, block->columns};
-  err e = OK;
-  if (H5Dset_extent(s->set, (hsize_t[]){s->rows + rows, s->columns}) < 0)
-    e = failure(f, "extend", "a dataset");
-  e = settle(f, e);
-  if (e != OK) return e;
-  if (transfer(f, true, s->set, memory_type(s->type), rank, start, count, (void *)data) < 0)
-    e = failure(f, "write", "to a dataset");
+  WRITE(H5Dset_extent(s->set, (hsize_t[]){s->rows + rows, s->columns}), "more rows");
+  WRITE(transfer(f, true, s->set, memory_type(s->type), rank, start, count, (void *)data), "rows");
   s->rows += rows;
-  return settle(f, e);
 }
 
 err record_file_truncate(record_file *f, int number, uint64_t rows) {
-  if (f->failed) return refuse(f);
   series *s = &f->series[number];
-  err e = OK;
   if (rows > s->rows)
-    e = check_fail(ERR_ENVIRONMENT, "%s: holds less than was recorded before", f->path);
-  else if (rows < s->rows && H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}) < 0)
-    e = failure(f, "shorten", "a dataset");
+    return check_fail(ERR_ENVIRONMENT, "%s: holds less than was recorded before", f->path);
+  if (rows < s->rows) WRITE(H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}), "fewer rows");
   s->rows = rows;
-  return settle(f, e);
+  return OK;
 }
 
-err record_file_flush(record_file *f) {
-  if (f->failed) return refuse(f);
-  err e = H5Fflush(f->file, H5F_SCOPE_LOCAL) < 0 ? failure(f, "flush", "the file") : OK;
-  return settle(f, e);
-}
+void record_file_flush(record_file *f) { WRITE(H5Fflush(f->file, H5F_SCOPE_LOCAL), "out"); }

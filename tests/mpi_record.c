@@ -469,6 +469,44 @@ static void a_folder_that_cannot_be_written_is_one_message_on_all_ranks(void) {
   check_clear();
 }
 
+/* A limit of the file size stands for a full disk: the system refuses to let the file grow. */
+static void limit_files(rlim_t bytes) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+  EXPECT(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void a_full_disk_is_one_message_and_loses_nothing_that_is_written_or_kept(void) {
+  model m = base_model();
+  record_traces_too(&m);
+  way w = {often, round_robin, 100, 100, ranks};
+  signal(SIGXFSZ, SIG_IGN);
+  make_folder("full");
+  part p;
+  own(&p, &w);
+  EXPECT(record_create(MPI_COMM_WORLD, &m, in_folder("full"), p.count, p.owned, &p.record) == OK);
+  limit_files(30000);
+  for (int64_t step = 1; step <= 100; step++) one_step(&p, &w, step);
+  EXPECT(record_flush(p.record, 100) == ERR_ENVIRONMENT);
+  EXPECT(strstr(check_message(), "no room for"));
+  check_clear();
+  w.end = 0;
+  check_spikes(&m, "full", &w);
+  record_position at;
+  record_tell(p.record, &at);
+  EXPECT(at.step == 0 && at.recorded[0] == 0 && at.rows[0] == 0);
+  limit_files(RLIM_INFINITY);
+  for (int64_t step = 101; step <= 200; step++) one_step(&p, &w, step);
+  record_totals totals;
+  EXPECT(record_close(p.record, 200, &totals) == OK);
+  w.end = 200;
+  check_totals(&m, &totals, &w);
+  check_spikes(&m, "full", &w);
+  check_reports("full", &m, 200, 1e-3);
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
 static void times_are_the_doubles_nearest_to_the_decimals(void) {
   model m = base_model();
   EXPECT(record_time(&m, 3) == 0.3 && record_time(&m, 12345677) == 1234567.7);
@@ -501,6 +539,7 @@ int main(int argc, char **argv) {
       what_is_flushed_is_readable_before_the_end,
       a_resumed_record_is_that_of_the_unbroken_run_on_any_ranks,
       a_position_that_the_file_does_not_reach_is_refused,
+      a_full_disk_is_one_message_and_loses_nothing_that_is_written_or_kept,
       a_folder_that_cannot_be_written_is_one_message_on_all_ranks,
   };
   for (size_t i = 0; i < sizeof promise / sizeof *promise; i++) {
