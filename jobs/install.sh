@@ -29,7 +29,7 @@ shinkei_install() {
     return 0
   }
   local missing as_root=()
-  mapfile -t missing < <(shinkei_missing "$@")
+  read -r -a missing <<<"$(shinkei_missing "$@" | tr '\n' ' ')"
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || shinkei_stop "missing packages: ${missing[*]}; neither root nor sudo to install them"
