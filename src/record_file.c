@@ -77,17 +77,15 @@ static hid_t memory_type(record_type type) {
 
 /* The innermost cause stands first when walking upward. */
 static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
-  if (n == 0) *(const char **)text = error->desc;
+  if (n == 0 && error->desc) strncpy(text, error->desc, 255);
   return 0;
 }
 
 static const char *cause(void) {
-  static const char *text;
-  text = NULL;
-  hid_t stack = H5Eget_current_stack();
-  H5Ewalk2(stack, H5E_WALK_UPWARD, first_cause, &text);
-  H5Eclose_stack(stack);
-  return text && text[0] ? text : "HDF5 gives no reason";
+  static char text[256];
+  memset(text, 0, sizeof text);
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_cause, text);
+  return text[0] ? text : "HDF5 gives no reason";
 }
 
 static err failure(const record_file *f, const char *what, const char *object) {
