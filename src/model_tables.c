@@ -160,8 +160,8 @@ static const model_key projection_keys[] = {
     {"file", KEY_PATH, .required = true, .only = BY_FILE, AT(model_projection, file),
      .meaning = "HDF5 file in the SONATA edge layout; a relative path starts at the model file's "
                 "folder"},
-    {"edges", KEY_TEXT, .required = true, .only = BY_FILE, AT(model_projection, edges),
-     .meaning = "name of the edge population in that file"},
+    {"edges", KEY_TEXT, .only = BY_FILE, AT(model_projection, edges),
+     .meaning = "name of the edge population in that file; left out: its only one"},
     {.key = NULL},
 };
 
