@@ -14,37 +14,23 @@ static err check_constant_delay(const model *m, const model_tree *node, double d
       model_number_text(m->dt * MODEL_DELAY_STEPS_MAX, high));
 }
 
-/* Bounds that are given must round to 1 .. MODEL_DELAY_STEPS_MAX steps. */
-static err check_delay_bounds(const model *m, const model_tree *node, double low, double high) {
-  char shown[2][32], limit[2][32];
+/* A bound that is given must round to 1 .. MODEL_DELAY_STEPS_MAX steps. */
+static err check_delay_bound(const model *m, const model_tree *node, double bound) {
+  char shown[32], low[32], high[32];
   const double least = m->dt / 2, most = m->dt * MODEL_DELAY_STEPS_MAX;
-  if ((isinf(low) || low >= least * (1 - 1e-9)) && (isinf(high) || high <= most * (1 + 1e-9)))
-    return OK;
-  return model_tree_fail(
-      node, NULL,
-      "delays from %s to %s ms are out of range: must be at least dt / 2, %s ms (which rounds to "
-      "dt), and at most %d dt, %s ms",
-      model_number_text(low, shown[0]), model_number_text(high, shown[1]),
-      model_number_text(least, limit[0]), (int)MODEL_DELAY_STEPS_MAX,
-      model_number_text(most, limit[1]));
+  if (isinf(bound) || (bound >= least * (1 - 1e-9) && bound <= most * (1 + 1e-9))) return OK;
+  return model_tree_fail(node, NULL,
+                         "the bound %s ms is out of range: must be at least dt / 2, %s ms (which "
+                         "rounds to dt), and at most %d dt, %s ms",
+                         model_number_text(bound, shown), model_number_text(least, low),
+                         (int)MODEL_DELAY_STEPS_MAX, model_number_text(most, high));
 }
 
-static err check_delay(const model *m, const model_tree *node, model_distribution *d) {
-  switch (d->kind) {
-  case DISTRIBUTION_FILE:
-    return OK; /* checked where the file is read */
-  case DISTRIBUTION_CONSTANT:
-    return check_constant_delay(m, node, d->a);
-  case DISTRIBUTION_UNIFORM:
-    return check_delay_bounds(m, node, d->a, d->b);
-  default:
-    break;
-  }
-  err e = check_delay_bounds(m, node, d->minimum, d->maximum);
-  if (e) return e;
-  if (isinf(d->minimum)) d->minimum = m->dt;
+/* Bounds hold for the rounded delay; without min it is at least dt. */
+static err check_delay_tails(const model *m, const model_tree *node, const model_distribution *d) {
+  char longest_text[32];
   const double longest = m->dt * (MODEL_DELAY_STEPS_MAX + 0.5);
-  const double low = d->minimum - m->dt / 2, high = d->maximum + m->dt / 2;
+  const double low = fmax(d->minimum, m->dt) - m->dt / 2, high = d->maximum + m->dt / 2;
   const double kept = model_distribution_mass(d, low, high);
   if (!(kept >= 1e-6))
     return model_tree_fail(node, NULL,
@@ -53,9 +39,25 @@ static err check_delay(const model *m, const model_tree *node, model_distributio
                            kept);
   if (model_distribution_mass(d, low, fmin(longest, high)) >= kept * (1 - 0x1p-32)) return OK;
   return model_tree_fail(node, NULL,
-                         "reaches past %d dt, %.17g ms, the longest possible delay: must be "
+                         "reaches past %d dt, %s ms, the longest possible delay: must be "
                          "truncated with max",
-                         (int)MODEL_DELAY_STEPS_MAX, m->dt * MODEL_DELAY_STEPS_MAX);
+                         (int)MODEL_DELAY_STEPS_MAX,
+                         model_number_text(m->dt * MODEL_DELAY_STEPS_MAX, longest_text));
+}
+
+static err check_delay(const model *m, const model_tree *node, const model_distribution *d) {
+  switch (d->kind) {
+  case DISTRIBUTION_FILE:
+    return OK; /* checked where the file is read */
+  case DISTRIBUTION_CONSTANT:
+    return check_constant_delay(m, node, d->a);
+  default:
+    break;
+  }
+  const bool uniform = d->kind == DISTRIBUTION_UNIFORM;
+  err e = check_delay_bound(m, node, uniform ? d->a : d->minimum);
+  if (!e) e = check_delay_bound(m, node, uniform ? d->b : d->maximum);
+  return e || uniform ? e : check_delay_tails(m, node, d);
 }
 
 /* ---- who can be connected ------------------------------------------------------------------- */
@@ -75,8 +77,8 @@ static err check_degree(const model_tree *node, const char *key, const model_pro
   const uint64_t partners = other->size - own;
   if (each->size == 0 || p->number == 0) return OK;
   if (partners == 0)
-    return model_tree_fail(node, key, "%llu is out of range: must be 0, for %s has no neuron %s",
-                           (unsigned long long)p->number, other->name, own ? "but itself" : "");
+    return model_tree_fail(node, key, "%llu is out of range: must be 0, for %s has no neuron%s",
+                           (unsigned long long)p->number, other->name, own ? " but itself" : "");
   if (!p->multapses && p->number > partners)
     return model_tree_fail(node, key,
                            "%llu is out of range: must be at most %llu, the partners in %s, for "
@@ -113,7 +115,7 @@ static err check_rule(const model *m, const model_tree *node, const model_projec
   }
 }
 
-static err check_projection(model *m, const model_tree *node, model_projection *p) {
+static err check_projection(const model *m, const model_tree *node, const model_projection *p) {
   if (m->population[p->target].neuron->receptors == 0)
     return model_tree_fail(node, "target", "%s takes no synapses: neuron model %s has no receptor",
                            m->population[p->target].name, m->population[p->target].neuron->name);
@@ -162,7 +164,7 @@ static err check_overrides(const model_tree *node, const model_population *p) {
   return e;
 }
 
-err model_check(model *m, const model_tree *root) {
+err model_check(const model *m, const model_tree *root) {
   const model_tree *populations = model_tree_get(root, "populations");
   const model_tree *projections = model_tree_get(root, "projections");
   err e = OK;

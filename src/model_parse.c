@@ -105,23 +105,20 @@ static err parse_neurons(model_reader *r, const model_tree *node, neuron_sets *s
 
 /* What the key `neuron` of a population names: a set, or a model's defaults. */
 static err find_set(const neuron_sets *sets, const model_tree *node, neuron_set *found) {
-  char shown[MODEL_SHOWN_MAX], hint[MODEL_SHOWN_MAX];
   err e = model_read_kind(node, TREE_TEXT, "the name of a neuron set or of a neuron model");
   if (e) return e;
-  model_suggestion suggestion = {.word = node->text};
+  model_names names = {.suggestion.word = node->text};
   for (int i = 0; i < sets->count; i++) {
     *found = sets->set[i];
     if (!strcmp(found->name, node->text)) return OK;
-    model_suggestion_offer(&suggestion, found->name);
+    model_names_add(&names, found->name);
   }
   for (int i = 0; neuron_models()[i]; i++) {
     *found = defaults_of(neuron_models()[i]);
     if (!strcmp(found->name, node->text)) return OK;
-    model_suggestion_offer(&suggestion, found->name);
+    model_names_add(&names, found->name);
   }
-  return model_tree_fail(node, NULL,
-                         "%s is unknown: must be the name of a neuron set or of a neuron model%s",
-                         model_tree_shown(node, shown), model_suggestion_text(&suggestion, hint));
+  return model_names_fail(&names, node);
 }
 
 /* ---- populations ------------------------------------------------------------------------- */
@@ -239,7 +236,7 @@ static err parse_projections(model_reader *r, const model_tree *node) {
 
 static err parse_times(const model_tree *node, model_input *input) {
   const model_key *row = model_section_find(&model_section_input, "times");
-  err e = model_read_kind(node, TREE_LIST, row->takes);
+  err e = model_read_kind(node, TREE_LIST, "a list of numbers in ascending order");
   if (e) return e;
   input->time = check_allocate((size_t)node->count, sizeof *input->time);
   for (int i = 0; i < node->count; i++) {

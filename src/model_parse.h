@@ -7,6 +7,6 @@
 /* Fill *r->m (zeroed but for its name) from the tree. */
 LOCAL err model_parse_tree(model_reader *r, const model_tree *root);
 /* What no key tells on its own: connections that cannot be drawn, delays under dt, overlaps. */
-LOCAL err model_check(model *m, const model_tree *root);
+LOCAL err model_check(const model *m, const model_tree *root);
 
 #endif

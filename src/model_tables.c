@@ -148,7 +148,7 @@ static const model_key projection_keys[] = {
      .attribute = BY_FILE, AT(model_projection, weight), .meaning = "synaptic weight"},
     {"delay", KEY_DISTRIBUTION, "ms", ANY_NUMBER, .required = true, .attribute = BY_FILE,
      AT(model_projection, delay),
-     .meaning = "rounded to steps of dt; from dt to 8191 dt, see Delays below"},
+     .meaning = "synaptic delay, rounded to steps of dt, 1 to 8191 of them; see Delays"},
     {"multapses", KEY_FLAG, .choices = flags, .fallback = "true", .only = BY_NUMBER,
      AT(model_projection, multapses),
      .meaning = "may there be several synapses from one source to one target?"},
@@ -160,8 +160,8 @@ static const model_key projection_keys[] = {
     {"file", KEY_PATH, .required = true, .only = BY_FILE, AT(model_projection, file),
      .meaning = "HDF5 file in the SONATA edge layout; a relative path starts at the model file's "
                 "folder"},
-    {"edges", KEY_TEXT, .only = BY_FILE, AT(model_projection, edges),
-     .meaning = "name of the edge population in that file; left out: its only one"},
+    {"edges", KEY_TEXT, .required = true, .only = BY_FILE, AT(model_projection, edges),
+     .meaning = "name of the edge population in that file"},
     {.key = NULL},
 };
 

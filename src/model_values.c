@@ -62,8 +62,8 @@ static const char *limit_text(double value, char text[32]) {
   snprintf(power, sizeof power, "%.0e", value);
   if (fabs(value) < 1e6 || isinf(value) || strtod(power, NULL) != value)
     return model_number_text(value, text);
-  const size_t digits = strcspn(power, "+");
-  snprintf(text, 32, "%.*s%s", (int)digits, power, power + digits + 1);
+  const size_t mantissa = strcspn(power, "e");
+  snprintf(text, 32, "%.*se%d", (int)mantissa, power, atoi(power + mantissa + 1));
   return text;
 }
 
@@ -98,6 +98,24 @@ static const char *names_text(const char *const *names, char *text, size_t size)
   for (size_t i = 0, used = 0; names[i] && used < size; i++, used = strlen(text))
     snprintf(text + used, size - used, "%s%s", i ? ", " : "", names[i]);
   return text;
+}
+
+void model_names_add(model_names *names, const char *name) {
+  enum { SHOWN = 12 };
+  model_suggestion_offer(&names->suggestion, name);
+  if (names->count++ > SHOWN) return;
+  const size_t used = strlen(names->text), left = sizeof names->text - used;
+  if (names->count > SHOWN)
+    snprintf(names->text + used, left, ", ...");
+  else
+    snprintf(names->text + used, left, "%s%s", used ? ", " : "", name);
+}
+
+err model_names_fail(const model_names *names, const model_tree *node) {
+  char shown[MODEL_SHOWN_MAX], hint[MODEL_SHOWN_MAX];
+  return model_tree_fail(node, NULL, "%s is unknown: must be one of %s%s",
+                         model_tree_shown(node, shown), names->text,
+                         model_suggestion_text(&names->suggestion, hint));
 }
 
 static err fail_type(const model_tree *node, const char *takes) {
@@ -234,12 +252,9 @@ static err read_population(model_reader *r, const model_tree *node, int *index) 
     *index = (int)(*found - r->m->population);
     return OK;
   }
-  char shown[MODEL_SHOWN_MAX], hint[MODEL_SHOWN_MAX];
-  model_suggestion suggestion = {.word = node->text};
-  for (int i = 0; i < r->m->populations; i++)
-    model_suggestion_offer(&suggestion, r->m->population[i].name);
-  return model_tree_fail(node, NULL, "%s is unknown: must be the name of a population%s",
-                         model_tree_shown(node, shown), model_suggestion_text(&suggestion, hint));
+  model_names names = {.suggestion.word = node->text};
+  for (int i = 0; i < r->m->populations; i++) model_names_add(&names, r->m->population[i].name);
+  return model_names_fail(&names, node);
 }
 
 static err read_receptor(const model_reader *r, const model_tree *node, int *receptor) {
@@ -355,26 +370,43 @@ static void simplify(model_distribution *d) {
   d->b = 0;
 }
 
+/* "normal (mean -58, sd 5)" */
+static const char *distribution_text(const model_distribution *d, char text[MODEL_RANGE_MAX]) {
+  static const char *const forms[] = {
+      [DISTRIBUTION_CONSTANT] = "the constant %s",
+      [DISTRIBUTION_NORMAL] = "normal (mean %s, sd %s)",
+      [DISTRIBUTION_LOGNORMAL] = "lognormal (mu %s, sigma %s)",
+      [DISTRIBUTION_UNIFORM] = "uniform (low %s, high %s)",
+  };
+  char a[32], b[32];
+  snprintf(text, MODEL_RANGE_MAX, forms[d->kind], model_number_text(d->a, a),
+           model_number_text(d->b, b));
+  return text;
+}
+
 static err check_bounds(const model_tree *node, const model_key *row, const model_distribution *d) {
-  char range[MODEL_RANGE_MAX];
+  char range[MODEL_RANGE_MAX], shown[MODEL_RANGE_MAX];
+  model_range_text(row, range);
+  distribution_text(d, shown);
   const double low = fmax(d->minimum, row->minimum), high = fmin(d->maximum, row->maximum);
   if (d->minimum > d->maximum)
-    return model_tree_fail(node, NULL, "min is above max: must be below");
+    return model_tree_fail(node, NULL, "min %.17g is above max %.17g: must be below", d->minimum,
+                           d->maximum);
   if (d->kind == DISTRIBUTION_CONSTANT && (d->a < low || d->a > high))
-    return model_tree_fail(node, NULL, "is out of range: must be %s, and from min to max",
-                           model_range_text(row, range));
+    return model_tree_fail(node, NULL, "%s is out of range: must be %s, and from min to max", shown,
+                           range);
   if (d->kind == DISTRIBUTION_UNIFORM && (d->a > d->b || d->a < low || d->b > high))
-    return model_tree_fail(node, NULL, "is out of range: low must be at most high, each %s",
-                           model_range_text(row, range));
+    return model_tree_fail(node, NULL, "%s is out of range: low must be at most high, and each %s",
+                           shown, range);
   if (d->kind != DISTRIBUTION_NORMAL && d->kind != DISTRIBUTION_LOGNORMAL) return OK;
   const double kept = model_distribution_mass(d, d->minimum, d->maximum);
   if (!(kept >= 1e-6))
-    return model_tree_fail(
-        node, NULL, "min and max leave %.2g of the distribution: must leave at least 1e-6", kept);
+    return model_tree_fail(node, NULL, "min and max leave %.2g of %s: must leave at least 1e-6",
+                           kept, shown);
   if (model_distribution_mass(d, low, high) < (1 - 1e-9) * kept)
     return model_tree_fail(node, NULL,
-                           "is out of range: each value must be %s; truncate it with min or max",
-                           model_range_text(row, range));
+                           "%s is out of range: each value must be %s; truncate it with min or max",
+                           shown, range);
   return OK;
 }
 

@@ -21,6 +21,15 @@ LOCAL void model_suggestion_offer(model_suggestion *s, const char *name);
 /* "; did you mean 'x'", or "" where nothing is near. */
 LOCAL const char *model_suggestion_text(const model_suggestion *s, char text[MODEL_SHOWN_MAX]);
 
+/* Names that are allowed where another one stands. */
+typedef struct {
+  model_suggestion suggestion; /* its word: what stands there                                    */
+  int count;
+  char text[1024];
+} model_names;
+LOCAL void model_names_add(model_names *names, const char *name);
+LOCAL err model_names_fail(const model_names *names, const model_tree *node);
+
 /* Read a mapping into *object by the section's table: keys unknown, missing, out of place, values
  * of the wrong type or out of range are errors; defaults are filled in. KEY_OTHER rows are left
  * to the caller. *selected (may be NULL): choice of the selector.                               */

@@ -59,9 +59,10 @@ const model_tree *model_tree_get(const model_tree *node, const char *key) {
   return NULL;
 }
 
-static void show(const char *text, char shown[MODEL_SHOWN_MAX]) {
+/* At most size - 1 characters of text, on one line. */
+static void show(const char *text, char *shown, size_t size) {
   size_t length = 0;
-  for (; text[length] && length < MODEL_SHOWN_MAX - 4; length++) {
+  for (; text[length] && length < size - 4; length++) {
     const unsigned char byte = (unsigned char)text[length];
     shown[length] = byte < ' ' || byte == 127 ? '?' : text[length];
   }
@@ -69,8 +70,12 @@ static void show(const char *text, char shown[MODEL_SHOWN_MAX]) {
 }
 
 const char *model_tree_shown(const model_tree *node, char shown[MODEL_SHOWN_MAX]) {
-  if (node->kind == TREE_TEXT && node->text[0]) {
-    show(node->text, shown);
+  if (node->kind == TREE_TEXT && (node->text[0] || node->quoted)) {
+    show(node->text, shown + node->quoted, MODEL_SHOWN_MAX - 2);
+    if (node->quoted) {
+      shown[0] = '"';
+      strcat(shown, "\"");
+    }
     return shown;
   }
   static const char *const kinds[] = {"nothing", "a list", "a mapping"};
@@ -84,7 +89,7 @@ static void append_path(const model_tree *node, char *path, size_t size) {
   const size_t used = strlen(path);
   char shown[MODEL_SHOWN_MAX];
   if (node->key) {
-    show(node->key, shown);
+    show(node->key, shown, sizeof shown);
     snprintf(path + used, size - used, "%s%s", used ? "." : "", shown);
   } else {
     snprintf(path + used, size - used, "%s%d", used ? "." : "", node->index);
@@ -98,7 +103,7 @@ err model_tree_fail(const model_tree *node, const char *sub, const char *format,
   append_path(node, path, sizeof path);
   const size_t used = strlen(path);
   if (sub) {
-    show(sub, shown);
+    show(sub, shown, sizeof shown);
     snprintf(path + used, sizeof path - used, "%s%s", used ? "." : "", shown);
   }
   va_list arguments;
@@ -111,14 +116,26 @@ err model_tree_fail(const model_tree *node, const char *sub, const char *format,
   return check_fail(ERR_USER, "%s:%d: %s%s%s", root->key, node->line, path, colon, message);
 }
 
+/* Fail where there is no node yet. line 0: a setting, which has none. */
+static err reading_fail(const reading *r, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static err reading_fail(const reading *r, int line, const char *format, ...) {
+  char message[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  return line > 0 ? check_fail(ERR_USER, "%s:%d: %s", r->name, line, message)
+                  : check_fail(ERR_USER, "%s: %s", r->name, message);
+}
+
 static int line_of(const reading *r, const yaml_mark_t *mark) {
   return r->setting ? 0 : mark->line >= INT_MAX ? INT_MAX : (int)mark->line + 1;
 }
 
 static err add_node(reading *r, const model_tree *parent, const char *key, int index, int line,
                     model_tree **made) {
-  if (!r->nodes_left)
-    return check_fail(ERR_USER, "%s:%d: aliases multiply the file beyond measure", r->name, line);
+  if (!r->nodes_left) return reading_fail(r, line, "aliases multiply the file beyond measure");
   r->nodes_left--;
   model_tree *node = take(r->document, sizeof *node);
   *node = (model_tree){.line = line, .index = index, .key = key, .parent = parent};
@@ -131,8 +148,7 @@ static err copy_node(reading *r, int id, int depth, model_tree *node);
 static err copy_scalar(reading *r, const yaml_node_t *from, int line, const char **text) {
   const char *bytes = (const char *)from->data.scalar.value;
   const size_t length = from->data.scalar.length;
-  if (memchr(bytes, 0, length))
-    return check_fail(ERR_USER, "%s:%d: a NUL character in a text", r->name, line);
+  if (memchr(bytes, 0, length)) return reading_fail(r, line, "a NUL character in a text");
   *text = take_text(r->document, bytes, length);
   return OK;
 }
@@ -238,9 +254,9 @@ static err copy_mapping(reading *r, const yaml_node_t *from, int depth, model_tr
 static err copy_node(reading *r, int id, int depth, model_tree *node) {
   const yaml_node_t *from = yaml_document_get_node(r->yaml, id);
   if (depth > DEPTH_MAX)
-    return check_fail(ERR_USER,
-                      "%s:%d: nested deeper than %d levels, or an alias that contains itself",
-                      r->name, node->line, (int)DEPTH_MAX);
+    return reading_fail(r, node->line,
+                        "nested deeper than %d levels, or an alias that contains itself",
+                        (int)DEPTH_MAX);
   static const char *const tags[] = {NULL, YAML_DEFAULT_SCALAR_TAG, YAML_DEFAULT_SEQUENCE_TAG,
                                      YAML_DEFAULT_MAPPING_TAG};
   if (from->type == YAML_NO_NODE || strcmp((const char *)from->tag, tags[from->type]))
@@ -258,10 +274,9 @@ static err copy_node(reading *r, int id, int depth, model_tree *node) {
 static err yaml_fault(const reading *r, const yaml_parser_t *parser) {
   const char *problem = parser->problem ? parser->problem : "unreadable";
   if (parser->error == YAML_READER_ERROR)
-    return check_fail(ERR_USER, "%s: not YAML: %s at byte %zu", r->name, problem,
-                      parser->problem_offset);
-  return check_fail(ERR_USER, "%s:%d: not YAML: %s%s%s", r->name, line_of(r, &parser->problem_mark),
-                    problem, parser->context ? " " : "", parser->context ? parser->context : "");
+    return reading_fail(r, 0, "not YAML: %s at byte %zu", problem, parser->problem_offset);
+  return reading_fail(r, line_of(r, &parser->problem_mark), "not YAML: %s%s%s", problem,
+                      parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
 /* Turn the one document of a text into a tree below `node`. */
@@ -277,8 +292,7 @@ static err read_text(reading *r, const char *text, size_t length, model_tree *no
   }
   err e = OK;
   r->yaml = &first;
-  if (!yaml_document_get_root_node(&first))
-    e = check_fail(ERR_USER, "%s: empty: there is no model in it", r->name);
+  if (!yaml_document_get_root_node(&first)) e = reading_fail(r, 0, "empty: must be YAML");
   r->nodes_left = 100000 + 16 * (size_t)(first.nodes.top - first.nodes.start);
   if (!e) e = copy_node(r, 1, 0, node);
   if (!e && !yaml_parser_load(&parser, &second)) {
@@ -286,8 +300,8 @@ static err read_text(reading *r, const char *text, size_t length, model_tree *no
   } else if (!e) {
     const yaml_node_t *more = yaml_document_get_root_node(&second);
     if (more)
-      e = check_fail(ERR_USER, "%s:%d: a second YAML document starts here; a model is one", r->name,
-                     line_of(r, &more->start_mark));
+      e = reading_fail(r, line_of(r, &more->start_mark),
+                       "a second YAML document starts here; a model is one");
     yaml_document_delete(&second);
   }
   yaml_document_delete(&first);

@@ -23,8 +23,7 @@ static void compile(const double *parameter, double dt, double *constants) {
   static void name(const neuron_segment *s) {                                                      \
     real *restrict received = s->state[0];                                                         \
     const real *restrict input = s->input[0];                                                      \
-    const int count = s->count;                                                                    \
-    for (int i = 0; i < count; i++) {                                                              \
+    for (int i = 0; i < s->count; i++) {                                                           \
       received[i] = input[i];                                                                      \
       s->spiked[i] = input[i] > 0;                                                                 \
     }                                                                                              \
