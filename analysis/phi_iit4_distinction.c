@@ -544,7 +544,7 @@ void phi_iit4_distinctions_compute(const phi_candidate *candidate, uint32_t caus
   log_tables logs = make_logs(candidate);
   memset(distinctions, 0, sizeof *distinctions);
   distinctions->distinction = check_allocate((size_t)all + 1, sizeof(phi_iit4_distinction));
-#pragma omp parallel
+#pragma omp parallel if (candidate->unit_count > 5)
   {
     search *s = make_search(candidate, &logs);
 #pragma omp for schedule(dynamic)
