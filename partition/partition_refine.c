@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASSES_MAX = 12, MOVES_WITHOUT_GAIN = 400 };
+enum { PASSES_MAX = 4, MOVES_WITHOUT_GAIN = 400 };
 /* Steps over sources, about 10 ns each, after which refining ends where it stands. */
 #define WORK_MAX 1000000000LL
 #define NO_MOVE INT64_MIN

@@ -1,5 +1,6 @@
 #include "input.h"
 #include "input_poisson.h"
+#include "vector.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -220,15 +221,14 @@ static int span_from(const block_input *in, uint32_t first) {
   return low;
 }
 
-static void add_counts(const uint16_t *restrict counts, uint32_t n, double weight, bool wide,
-                       void *to, uint32_t at) {
-  float *restrict single = (float *)to + at;
-  double *restrict twice = (double *)to + at;
-  const float w = (float)weight;
-  if (wide)
-    for (uint32_t i = 0; i < n; i++) twice[i] += weight * counts[i];
-  else
-    for (uint32_t i = 0; i < n; i++) single[i] += w * (float)counts[i];
+VECTOR_CLONES static void add_counts_single(const uint16_t *restrict counts, uint32_t n,
+                                            float weight, float *restrict to) {
+  for (uint32_t i = 0; i < n; i++) to[i] += weight * (float)counts[i];
+}
+
+VECTOR_CLONES static void add_counts_double(const uint16_t *restrict counts, uint32_t n,
+                                            double weight, double *restrict to) {
+  for (uint32_t i = 0; i < n; i++) to[i] += weight * counts[i];
 }
 
 static void add_given(const input_block *b, int receptor, uint32_t first, uint32_t count,
@@ -254,8 +254,11 @@ void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, voi
       const uint32_t low = own->first > first ? own->first : first;
       const uint32_t end =
           own->first + own->count < first + count ? own->first + own->count : first + count;
-      add_counts(counts + own->row + (low - own->first), end - low, in->weight,
-                 b->m->double_precision, to, low - first);
+      const uint16_t *from = counts + own->row + (low - own->first);
+      if (b->m->double_precision)
+        add_counts_double(from, end - low, in->weight, (double *)to + (low - first));
+      else
+        add_counts_single(from, end - low, (float)in->weight, (float *)to + (low - first));
     }
   }
   if (b->event_low < b->event_high) add_given(b, receptor, first, count, to);

@@ -43,11 +43,13 @@ static err find_group(reader *r, char *path, size_t size) {
   H5Gget_info(group, &info);
   err e = OK;
   snprintf(path, size, "/spikes");
-  if (r->in->spikes) {
+  if (H5Lexists(group, "timestamps", H5P_DEFAULT) > 0) {
+    /* the older layout */
+  } else if (r->in->spikes) {
     snprintf(path, size, "/spikes/%s", r->in->spikes);
     if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
       e = FAIL(r, "has no spikes of a population '%s'", r->in->spikes);
-  } else if (H5Lexists(group, "timestamps", H5P_DEFAULT) <= 0) {
+  } else {
     char population[256] = "";
     H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, 0, population, sizeof population,
                        H5P_DEFAULT);

@@ -31,19 +31,27 @@ void poisson_table_free(poisson_table *t) {
   free(t->threshold);
 }
 
-/* Counts by the 16 bits alone, from below and from above; they differ where 16 bits do not decide.
- */
-VECTOR_CLONES static void classify(const poisson_table *t, int n, const uint16_t *restrict word,
-                                   uint16_t *restrict low, uint16_t *restrict high) {
-  for (int i = 0; i < n; i++) low[i] = high[i] = 0;
-  for (int k = 0; k < t->used; k++) {
-    const uint16_t threshold = t->threshold[k];
+/* Counts by 16 bits of each word alone, from below and from above; returns whether they differ
+ * anywhere, that is, where 16 bits do not decide. */
+VECTOR_CLONES static uint16_t classify(const uint16_t *restrict threshold, int used, int n,
+                                       const uint32_t *restrict word, int shift,
+                                       uint16_t *restrict half, uint16_t *restrict low,
+                                       uint16_t *restrict high) {
+  for (int i = 0; i < n; i++) {
+    half[i] = (uint16_t)(word[i] >> shift);
+    low[i] = 0;
+    high[i] = half[i] == 0xffff;
+  }
+  for (int k = 0; k < used; k++) {
+    const uint16_t bound = threshold[k];
     for (int i = 0; i < n; i++) {
-      low[i] = (uint16_t)(low[i] + (word[i] > threshold));
-      high[i] = (uint16_t)(high[i] + (word[i] >= threshold));
+      low[i] = (uint16_t)(low[i] + (half[i] > bound));
+      high[i] = (uint16_t)(high[i] + (half[i] >= bound));
     }
   }
-  for (int i = 0; i < n; i++) high[i] = (uint16_t)(high[i] + (word[i] == 0xffff));
+  uint16_t differ = 0;
+  for (int i = 0; i < n; i++) differ |= low[i] ^ high[i];
+  return differ;
 }
 
 static uint16_t decide(const poisson_table *t, uint64_t bits48, int low) {
@@ -68,8 +76,8 @@ void poisson_draw(const poisson_table *t, uint64_t seed, uint32_t index, const u
     random_draw_many(seed, RANDOM_POISSON, index, who + done, (uint64_t)octet, size, words);
     for (int s = 0; s < POISSON_STEPS; s++) {
       uint16_t *low = out + (size_t)s * stride + done;
-      for (int i = 0; i < size; i++) half[i] = (uint16_t)(word[s / 2][i] >> (s % 2 ? 16 : 0));
-      classify(t, size, half, low, high);
+      if (!classify(t->threshold, t->used, size, word[s / 2], s % 2 ? 16 : 0, half, low, high))
+        continue;
       for (int i = 0; i < size; i++)
         if (low[i] != high[i])
           low[i] = decide_anew(t, seed, index, who[done + i], octet * POISSON_STEPS + s, half[i],

@@ -4,6 +4,7 @@
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -45,6 +46,8 @@ static int dispatch(int argc, char **argv, int rank) {
 
 int main(int argc, char **argv) {
   int provided, rank;
+  /* Started without a launcher, Open MPI would start a daemon of its own, for nothing. */
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
     return ERR_ENVIRONMENT;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

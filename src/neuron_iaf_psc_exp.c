@@ -62,25 +62,24 @@ static void compile(const double *p, double dt, double *c) {
   c[DRIVE] = p[I_e] * c[P20];
 }
 
+/* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
 #define DEFINE_UPDATE(real, name)                                                                  \
-  VECTOR_CLONES static void name(const neuron_segment *s) {                                        \
-    const double *c = s->constants;                                                                \
+  VECTOR_CLONES static void name##_kernel(                                                         \
+      int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
+      int32_t *restrict refractory, const real *restrict input_ex, const real *restrict input_in,  \
+      const real *restrict current, uint8_t *restrict spiked) {                                    \
     const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                   \
     const real p21_in = (real)c[P21_in], p11_ex = (real)c[P11_ex], p11_in = (real)c[P11_in];       \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[DRIVE];                                                             \
     const int32_t period = (int32_t)c[REFRACTORY];                                                 \
-    real *restrict v = s->state[V_m], *restrict ex = s->state[I_syn_ex];                           \
-    real *restrict in = s->state[I_syn_in];                                                        \
-    int32_t *restrict refractory = s->refractory;                                                  \
-    const real *restrict input_ex = s->input[0], *restrict input_in = s->input[1];                 \
-    const real *restrict current = s->current;                                                     \
-    uint8_t *restrict spiked = s->spiked;                                                          \
-    for (int i = 0; i < s->count; i++) {                                                           \
-      const real moved = rest + ((v[i] - rest) * p22 + ex[i] * p21_ex + in[i] * p21_in +           \
+    for (int i = 0; i < count; i++) {                                                              \
+      const real before = v[i];                                                                    \
+      const int32_t wait = refractory[i];                                                          \
+      const real moved = rest + ((before - rest) * p22 + ex[i] * p21_ex + in[i] * p21_in +         \
                                  (drive + current[i] * p20));                                      \
-      const real potential = refractory[i] > 0 ? v[i] : moved;                                     \
-      const int32_t left = refractory[i] > 0 ? refractory[i] - 1 : 0;                              \
+      const real potential = wait > 0 ? before : moved;                                            \
+      const int32_t left = wait > 0 ? wait - 1 : 0;                                                \
       const int32_t fires = potential >= threshold;                                                \
       ex[i] = ex[i] * p11_ex + input_ex[i];                                                        \
       in[i] = in[i] * p11_in + input_in[i];                                                        \
@@ -88,6 +87,10 @@ static void compile(const double *p, double dt, double *c) {
       refractory[i] = fires ? period : left;                                                       \
       spiked[i] = (uint8_t)fires;                                                                  \
     }                                                                                              \
+  }                                                                                                \
+  static void name(const neuron_segment *s) {                                                      \
+    name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
+                  s->refractory, s->input[0], s->input[1], s->current, s->spiked);                 \
   }
 DEFINE_UPDATE(float, iaf_psc_exp_single)
 DEFINE_UPDATE(double, iaf_psc_exp_double)

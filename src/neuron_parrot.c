@@ -23,7 +23,8 @@ static void compile(const double *parameter, double dt, double *constants) {
   static void name(const neuron_segment *s) {                                                      \
     real *restrict received = s->state[0];                                                         \
     const real *restrict input = s->input[0];                                                      \
-    for (int i = 0; i < s->count; i++) {                                                           \
+    const int count = s->count;                                                                    \
+    for (int i = 0; i < count; i++) {                                                              \
       received[i] = input[i];                                                                      \
       s->spiked[i] = input[i] > 0;                                                                 \
     }                                                                                              \

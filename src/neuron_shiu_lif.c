@@ -48,29 +48,33 @@ static void compile(const double *p, double dt, double *c) {
   c[CURRENT] = -expm1(-dt / p[tau_m]);
 }
 
+/* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
 #define DEFINE_UPDATE(real, name)                                                                  \
-  VECTOR_CLONES static void name(const neuron_segment *s) {                                        \
-    const double *c = s->constants;                                                                \
+  VECTOR_CLONES static void name##_kernel(                                                         \
+      int count, const double *c, real *restrict v, real *restrict g,                              \
+      int32_t *restrict refractory, const real *restrict input_g, const real *restrict input_v,    \
+      const real *restrict current, uint8_t *restrict spiked) {                                    \
     const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[CURRENT];                                                           \
     const int32_t period = (int32_t)c[REFRACTORY];                                                 \
-    real *restrict v = s->state[v_state], *restrict g = s->state[g_state];                         \
-    int32_t *restrict refractory = s->refractory;                                                  \
-    const real *restrict input_g = s->input[0], *restrict input_v = s->input[1];                   \
-    const real *restrict current = s->current;                                                     \
-    uint8_t *restrict spiked = s->spiked;                                                          \
-    for (int i = 0; i < s->count; i++) {                                                           \
+    for (int i = 0; i < count; i++) {                                                              \
+      const real v_before = v[i], g_before = g[i];                                                 \
       const int32_t left = refractory[i] > 0 ? refractory[i] - 1 : 0;                              \
-      const real moved = rest + ((v[i] - rest) * decay_v + g[i] * g_to_v + current[i] * drive);    \
+      const real moved =                                                                           \
+          rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);           \
       const int32_t active = left == 0, fires = active & (moved > threshold);                      \
-      const real g_after = g[i] * decay_g + input_g[i], v_after = moved + input_v[i];              \
-      const real g_held = active ? g_after : g[i], v_held = active ? v_after : v[i];               \
+      const real g_after = g_before * decay_g + input_g[i], v_after = moved + input_v[i];          \
+      const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;       \
       g[i] = fires ? 0 : g_held;                                                                   \
       v[i] = fires ? reset : v_held;                                                               \
       refractory[i] = fires ? period : left;                                                       \
       spiked[i] = (uint8_t)fires;                                                                  \
     }                                                                                              \
+  }                                                                                                \
+  static void name(const neuron_segment *s) {                                                      \
+    name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state], s->refractory,     \
+                  s->input[0], s->input[1], s->current, s->spiked);                                \
   }
 DEFINE_UPDATE(float, shiu_lif_single)
 DEFINE_UPDATE(double, shiu_lif_double)
