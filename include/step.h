@@ -27,6 +27,8 @@ LOCAL void step_free(stepper *w);
 /* Take steps until `last` (the last one done). Ranks call it with the same steps.            */
 COLLECTIVE void step_run(stepper *w, int64_t last);
 LOCAL int64_t step_done(const stepper *w);
+/* Spikes of this rank's neurons since the stepper was made. */
+LOCAL uint64_t step_spikes_counted(const stepper *w);
 LOCAL step_times step_time_spent(const stepper *w);
 
 /* Spikes of this rank's neurons that may still be under way: those of the last max_delay steps,

@@ -4,6 +4,8 @@
 #include "partition.h"
 #include "record.h"
 #include "run_folder.h"
+#include "run_progress.h"
+#include "run_report.h"
 #include "shard.h"
 #include "step.h"
 
@@ -38,11 +40,10 @@ typedef struct {
   int threads;
   model *m;
   network *n;
-  partition_quality quality;
   shard s;
   record *r;
   stepper *w;
-  double build_s, simulate_s;
+  double build_s, simulate_s, partition_s;
 } run;
 
 /* What the job will need on this node against what is there; refused unless forced. */
@@ -62,13 +63,15 @@ static err check_memory(const run *x) {
       x->node.local_ranks, x->ranks, (double)x->node.memory_available / 1e9);
 }
 
-/* Owned gids and their blocks; leaves the partition's quality in x. */
+/* Owned gids and their blocks. */
 static err divide(run *x, uint32_t *count, uint32_t **owned, int *blocks, uint32_t **block) {
   partition p = {0};
+  const double start = MPI_Wtime();
   const partition_method method = partition_method_of(x->options->partition);
   err e = partition_create(x->comm, x->n, x->m, method, x->options->partition, x->ranks, &p);
   if (e == OK) e = partition_owned(x->comm, &p, count, owned);
   partition_free(&p);
+  x->partition_s = MPI_Wtime() - start;
   if (e != OK) return e;
   e = network_collect(x->n, x->comm, *count, *owned);
   if (e != OK) return e;
@@ -97,19 +100,48 @@ static err build(run *x) {
   return e;
 }
 
+/* Steps until the next look at the clock: about STRETCH_SECONDS of wall time, the same on all
+ * ranks. */
+static int64_t next_stretch(const run *x, int64_t steps, double seconds) {
+  const double STRETCH_SECONDS = 0.5;
+  int64_t next = (int64_t)fmin((double)steps * STRETCH_SECONDS / fmax(seconds, 1e-6), 1e6);
+  if (next < 1) next = 1;
+  if (next > 4 * steps) next = 4 * steps;
+  AGREE_MPI(MPI_Bcast(&next, 1, MPI_INT64_T, 0, x->comm));
+  return next;
+}
+
 static err simulate(run *x) {
   const int64_t last = model_steps(x->m, x->m->warm_up) + model_steps(x->m, x->m->duration);
-  const int64_t stretch = 1000;
-  err e = OK;
   const double start = MPI_Wtime();
+  const run_progress progress = run_progress_start(x->rank, 0, last, x->m->dt);
+  int64_t stretch = 16;
+  err e = OK;
   for (int64_t done = 0; done < last && e == OK;) {
-    done = done + stretch < last ? done + stretch : last;
-    step_run(x->w, done);
+    const double begun = MPI_Wtime();
+    const int64_t steps = stretch < last - done ? stretch : last - done;
+    const uint64_t before = step_spikes_counted(x->w);
+    step_run(x->w, done += steps);
     e = record_flush(x->r, done);
+    const double seconds = (double)steps * x->m->dt / 1000;
+    const double neurons = x->s.neurons > 0 ? x->s.neurons : 1;
+    run_progress_show(&progress, done,
+                      (double)(step_spikes_counted(x->w) - before) / neurons / seconds);
+    stretch = next_stretch(x, steps, MPI_Wtime() - begun);
   }
+  run_progress_end(&progress);
   MPI_Barrier(x->comm);
   x->simulate_s = MPI_Wtime() - start;
   return e;
+}
+
+/* Threads a rank where the user names none: not so many that they mostly wait for each other. */
+static int choose_threads(const run *x) {
+  enum { NEURONS_A_THREAD = 1024 };
+  if (x->options->threads > 0) return x->options->threads;
+  const int share = machine_threads(&x->node);
+  const int worth = (int)(x->m->neurons / (uint32_t)x->ranks / NEURONS_A_THREAD) + 1;
+  return share < worth ? share : worth;
 }
 
 err run_simulation(MPI_Comm comm, const run_options *options) {
@@ -117,11 +149,14 @@ err run_simulation(MPI_Comm comm, const run_options *options) {
   MPI_Comm_rank(comm, &x.rank);
   MPI_Comm_size(comm, &x.ranks);
   x.node = machine_look(comm);
-  x.threads = options->threads > 0 ? options->threads : machine_threads(&x.node);
-  machine_pin(&x.node, x.threads);
   err e = run_read_model(comm, options->model, options->settings, options->setting, &x.m);
   if (e == OK) e = run_folder_prepare(comm, options->folder, options->overwrite);
-  if (e == OK) e = build(&x);
+  if (e == OK) {
+    x.threads = choose_threads(&x);
+    machine_pin(&x.node, x.threads);
+    e = build(&x);
+  }
+  if (e == OK) e = run_report_model(comm, x.m, options->folder);
   if (e == OK) e = record_create(comm, x.m, options->folder, x.s.neurons, x.s.gid, &x.r);
   if (e == OK) {
     x.w = step_create(&x.s, x.r);
@@ -132,17 +167,16 @@ err run_simulation(MPI_Comm comm, const run_options *options) {
     const err closed = record_close(x.r, x.w ? step_done(x.w) : 0, &totals);
     if (e == OK) e = closed;
   }
-  if (e == OK && x.rank == 0) {
-    step_times t = step_time_spent(x.w);
-    printf("build %.2f s, simulate %.2f s (update %.2f wait %.2f deliver %.2f record %.2f), spikes "
-           "%llu, digest %016llx%016llx, synapses %llu, bytes/syn %.3f, events %.4g, peak %.0f MB, "
-           "sent %llu B\n",
-           x.build_s, x.simulate_s, t.update, t.exchange_wait, t.deliver, t.record,
-           (unsigned long long)totals.spikes, (unsigned long long)totals.digest[0],
-           (unsigned long long)totals.digest[1], (unsigned long long)shard_synapses(&x.s),
-           (double)shard_connectivity_bytes(&x.s) / (double)shard_synapses(&x.s),
-           (double)shard_events(&x.s), (double)machine_peak_memory() / 1e6,
-           (unsigned long long)exchange_bytes_sent(x.s.exchange));
+  if (e == OK) {
+    const run_facts facts = {.model = options->model,
+                             .folder = options->folder,
+                             .partition = options->partition,
+                             .status = "complete",
+                             .build_s = x.build_s,
+                             .simulate_s = x.simulate_s,
+                             .partition_s = x.partition_s,
+                             .steps = step_done(x.w)};
+    e = run_report(comm, &facts, &x.s, x.w, &totals);
   }
   step_free(x.w);
   if (x.s.block) shard_free(&x.s);

@@ -20,6 +20,7 @@ struct stepper {
   step_spikes *ordered;  /* [max_delay] */
   double *trace;
   step_times times;
+  uint64_t spikes;
   barrier turn;
 };
 
@@ -71,6 +72,7 @@ static void collect(stepper *w, int64_t step) {
       kept->gid[kept->count++] = s->gid[local];
     }
   }
+  w->spikes += kept->count;
 }
 
 static void keep_record(stepper *w, int64_t step) {
@@ -156,6 +158,8 @@ void step_run(stepper *w, int64_t last) {
 }
 
 int64_t step_done(const stepper *w) { return w->done; }
+
+uint64_t step_spikes_counted(const stepper *w) { return w->spikes; }
 
 step_times step_time_spent(const stepper *w) { return w->times; }
 
