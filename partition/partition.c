@@ -42,11 +42,11 @@ static void set_closed_form(const model *m, partition_method method, partition *
 /* Neurons of a population go to parts in order of their numbers: count[0] to part 0, and so on.  */
 static void set_by_counts(const model_population *population, const uint32_t *count, partition *p) {
   const uint64_t slice_end = (uint64_t)p->slice_first + p->slice_count;
-  uint64_t gid = population->first_gid;
-  for (int part = 0; part < p->parts; part++)
-    for (uint32_t i = 0; i < count[part]; i++, gid++)
-      if (gid >= p->slice_first && gid < slice_end)
-        p->slice_owner[gid - p->slice_first] = (uint32_t)part;
+  uint64_t first = population->first_gid;
+  for (int part = 0; part < p->parts; first += count[part++])
+    for (uint64_t gid = first > p->slice_first ? first : p->slice_first;
+         gid < first + count[part] && gid < slice_end; gid++)
+      p->slice_owner[gid - p->slice_first] = (uint32_t)part;
 }
 
 /* Populations that only rules connect: divided on rank 0, told to all as numbers of neurons.     */

@@ -21,23 +21,22 @@ void partition_explicit_populations(const model *m, bool *explicit) {
   }
 }
 
-/* The one_to_one edges whose targets are in this rank's directory slice. */
+/* The one_to_one edges whose targets are in gids [slice_first, slice_end); only their number where
+ * source is NULL.                                                                              */
 static size_t one_to_one(const model *m, int projection, uint32_t slice_first, uint32_t slice_end,
                          uint32_t *source, uint32_t *target) {
   const model_projection *p = &m->projection[projection];
   const model_population *from = &m->population[p->source], *to = &m->population[p->target];
-  size_t count = 0;
   if (p->source == p->target && !p->autapses) return 0;
-  for (uint32_t node = 0; node < to->size && node < from->size; node++) {
-    const uint32_t gid = to->first_gid + node;
-    if (gid < slice_first || gid >= slice_end) continue;
-    if (source) {
-      source[count] = from->first_gid + node;
-      target[count] = gid;
-    }
-    count++;
+  const uint32_t size = to->size < from->size ? to->size : from->size;
+  const uint32_t begin = slice_first > to->first_gid ? slice_first - to->first_gid : 0;
+  uint32_t end = slice_end > to->first_gid ? slice_end - to->first_gid : 0;
+  if (end > size) end = size;
+  for (uint32_t node = begin; source && node < end; node++) {
+    source[node - begin] = from->first_gid + node;
+    target[node - begin] = to->first_gid + node;
   }
-  return count;
+  return end > begin ? end - begin : 0;
 }
 
 void partition_explicit_edges(MPI_Comm comm, const network *n, const model *m, const bool *chosen,

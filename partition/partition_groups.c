@@ -223,19 +223,26 @@ void partition_rules_share(const model *m, int parts, const bool *chosen, uint32
   }
 }
 
-/* Is METIS's division worth more than an even share? */
-static bool pays(const division *d, const uint32_t *share) {
+/* Expected volume, weighted by rates. */
+static double volume_of(const division *d) {
   const model *m = d->m;
   bool *take = check_allocate((size_t)m->projections, sizeof *take);
-  double volume[2], share_volume[2];
-  division even = *d;
-  even.count = (uint32_t *)share;
+  double volume[2];
+  double *log_miss = check_allocate((size_t)m->populations * (size_t)d->parts, sizeof *log_miss);
   for (int j = 0; j < m->projections; j++)
     take[j] = d->chosen[m->projection[j].source] && d->chosen[m->projection[j].target];
-  partition_rules_volume(m, d->parts, d->count, take, volume);
-  partition_rules_volume(m, d->parts, share, take, share_volume);
+  partition_rules_log_miss(m, d->parts, d->count, take, log_miss);
+  partition_rules_volume(m, d->parts, d->count, log_miss, volume);
+  free(log_miss);
   free(take);
-  return volume[1] < (1 - SAVING_LEAST) * share_volume[1] &&
+  return volume[1];
+}
+
+/* Is METIS's division worth more than an even share? */
+static bool pays(const division *d, uint32_t *share) {
+  division even = *d;
+  even.count = share;
+  return volume_of(d) < (1 - SAVING_LEAST) * volume_of(&even) &&
          worst_load(d) <= fmax(1.02, worst_load(&even));
 }
 

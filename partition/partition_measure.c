@@ -142,16 +142,9 @@ static void sum_tables(measure *s) {
   sum_over_ranks(s, s->sends, parts * parts, 1, MPI_UINT8_T, MPI_MAX);
 }
 
-static void expect_misses(measure *s) {
-  for (int j = 0; j < s->m->projections; j++)
-    for (int part = 0; s->by_rule[j] && part < s->p->parts; part++)
-      s->log_miss[entry(s, s->m->projection[j].source, part)] +=
-          partition_rule_log_miss(s->m, j, s->count[entry(s, s->m->projection[j].target, part)]);
-}
-
 static void sum_volume(const measure *s, partition_quality *q) {
   double volume[2];
-  partition_rules_volume(s->m, s->p->parts, s->count, s->by_rule, volume);
+  partition_rules_volume(s->m, s->p->parts, s->count, s->log_miss, volume);
   for (int population = 0; population < s->m->populations; population++)
     for (int part = 0; part < s->p->parts; part++) {
       const size_t at = entry(s, population, part);
@@ -264,7 +257,7 @@ err partition_measure(MPI_Comm comm, const network *n, const model *m, const par
   count_neurons(&s);
   measure_explicit(&s, n);
   sum_tables(&s);
-  expect_misses(&s);
+  partition_rules_log_miss(m, p->parts, s.count, s.by_rule, s.log_miss);
   *quality = (partition_quality){.seconds = p->seconds};
   sum_volume(&s, quality);
   sum_cut(&s, quality);

@@ -62,26 +62,25 @@ double partition_rule_events(const model *m, int population, bool one_to_one) {
   return events;
 }
 
-/* Probability that a neuron of the population has a target in the part. */
-static double hit_probability(const model *m, int population, int parts, int part,
-                              const uint32_t *count, const bool *take) {
-  double log_miss = 0;
-  for (int j = 0; j < m->projections; j++)
-    if (take[j] && m->projection[j].source == population)
-      log_miss += partition_rule_log_miss(
-          m, j, count[(size_t)m->projection[j].target * (size_t)parts + (size_t)part]);
-  return -expm1(log_miss);
+void partition_rules_log_miss(const model *m, int parts, const uint32_t *count, const bool *take,
+                              double *log_miss) {
+  for (int j = 0; j < m->projections; j++) {
+    const uint32_t *targets = count + (size_t)m->projection[j].target * (size_t)parts;
+    double *sum = log_miss + (size_t)m->projection[j].source * (size_t)parts;
+    for (int part = 0; take[j] && part < parts; part++)
+      sum[part] += partition_rule_log_miss(m, j, targets[part]);
+  }
 }
 
-void partition_rules_volume(const model *m, int parts, const uint32_t *count, const bool *take,
-                            double volume[2]) {
+void partition_rules_volume(const model *m, int parts, const uint32_t *count,
+                            const double *log_miss, double volume[2]) {
   volume[0] = volume[1] = 0;
   for (int s = 0; s < m->populations; s++) {
     const uint32_t *own = count + (size_t)s * (size_t)parts;
+    const double *miss = log_miss + (size_t)s * (size_t)parts;
     double pairs = 0, neurons = 0;
     for (int part = 0; part < parts; part++) neurons += own[part];
-    for (int part = 0; part < parts; part++)
-      pairs += (neurons - own[part]) * hit_probability(m, s, parts, part, count, take);
+    for (int part = 0; part < parts; part++) pairs -= (neurons - own[part]) * expm1(miss[part]);
     volume[0] += pairs;
     volume[1] += pairs * m->population[s].expected_rate;
   }

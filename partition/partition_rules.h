@@ -16,10 +16,16 @@ LOCAL double partition_rule_log_miss(const model *m, int projection, double targ
  * that join one to one included or not.                                                        */
 LOCAL double partition_rule_events(const model *m, int population, bool one_to_one);
 
+/* Add to log_miss[population x parts + part] the logarithm of the probability that a neuron of the
+ * population has no target in the part by any projection j with take[j], where count[population x
+ * parts + part] neurons are in each part.                                                      */
+LOCAL void partition_rules_log_miss(const model *m, int parts, const uint32_t *count,
+                                    const bool *take, double *log_miss);
+
 /* volume[0]: expected (neuron, remote part) pairs, volume[1]: the same weighted by the neuron's
- * rate [1/s]; for count[population x parts + part] neurons and the projections p with take[p].  */
+ * rate [1/s]; from count and log_miss as above.                                                */
 LOCAL void partition_rules_volume(const model *m, int parts, const uint32_t *count,
-                                  const bool *take, double volume[2]);
+                                  const double *log_miss, double volume[2]);
 
 /* Divide the populations with chosen[population] (connected by rules only): count[population x
  * parts + part] neurons of it go to a part. METIS on a graph of neuron groups; where that would

@@ -234,11 +234,13 @@ static void modules_of_a_rule_network_stay_together(void **state) {
       "- {source: a, target: c, rule: fixed_total, total: 20, weight: 1.0, delay: 1.0}\n");
   const bool chosen[4] = {true, true, true, true}, take[5] = {true, true, true, true, true};
   uint32_t count[8], share[8];
-  double volume[2], share_volume[2];
+  double volume[2], share_volume[2], log_miss[8] = {0}, share_log_miss[8] = {0};
   assert_int_equal(partition_rules_divide(m, 2, chosen, count), OK);
   partition_rules_share(m, 2, chosen, share);
-  partition_rules_volume(m, 2, count, take, volume);
-  partition_rules_volume(m, 2, share, take, share_volume);
+  partition_rules_log_miss(m, 2, count, take, log_miss);
+  partition_rules_log_miss(m, 2, share, take, share_log_miss);
+  partition_rules_volume(m, 2, count, log_miss, volume);
+  partition_rules_volume(m, 2, share, share_log_miss, share_volume);
   assert_true(volume[0] < share_volume[0] / 20);
   model_free(m);
 }
