@@ -142,7 +142,7 @@ typedef struct {
   model_population *population;
   model_projection *projection;
   model_input *input;
-  model_record_spikes *spike_record; /* absent key: all neurons are recorded        */
+  model_record_spikes *spike_record; /* `all` (also if absent) names each population  */
   model_record_trace *trace_record;
   uint32_t neurons; /* in all */
 } model;

@@ -20,6 +20,8 @@ struct record {
   record_keys kept, scratch;
   uint64_t spikes, digest[2]; /* of this rank; what a resumed run brings counts on rank 0 */
   record_position position;
+  const model_nodes **recorded; /* [populations] whose spikes go into the file, NULL: none's */
+  bool all_recorded;            /* every neuron's                                           */
   record_file *spikes_file, *traces_file; /* traces_file NULL: no traces */
   int *series;                            /* [populations] of time stamps, -1: not recorded;
                                              that of node ids is the next number           */
@@ -51,28 +53,27 @@ void record_digest_add(uint64_t digest[2], uint32_t gid, int64_t step) {
     digest[seed] += XXH3_64bits_withSeed(spike, sizeof spike, (XXH64_hash_t)seed);
 }
 
-static bool is_recorded(const model *m, uint32_t gid) {
-  if (!m->spike_records) return true;
-  int population = model_population_of(m, gid);
-  for (int i = 0; i < m->spike_records; i++)
-    if (m->spike_record[i].population == population &&
-        model_nodes_has(&m->spike_record[i].nodes, gid - m->population[population].first_gid))
-      return true;
-  return false;
-}
-
-static bool population_recorded(const model *m, int population) {
-  if (!m->spike_records) return true;
-  for (int i = 0; i < m->spike_records; i++)
-    if (m->spike_record[i].population == population) return true;
-  return false;
-}
-
 static char *path_of(const char *folder, const char *name) {
   size_t size = strlen(folder) + strlen(name) + 2;
   char *path = check_allocate(size, 1);
   snprintf(path, size, "%s/%s", folder, name);
   return path;
+}
+
+static void find_recorded(record *r) {
+  const model *m = r->m;
+  r->recorded = check_allocate(m->populations, sizeof *r->recorded);
+  for (int i = 0; i < m->spike_records; i++)
+    r->recorded[m->spike_record[i].population] = &m->spike_record[i].nodes;
+  r->all_recorded = true;
+  for (int p = 0; p < m->populations; p++)
+    r->all_recorded = r->all_recorded && r->recorded[p] && r->recorded[p]->all;
+}
+
+static bool is_recorded(const record *r, uint32_t gid) {
+  if (r->all_recorded) return true;
+  const int p = model_population_of(r->m, gid);
+  return r->recorded[p] && model_nodes_has(r->recorded[p], gid - r->m->population[p].first_gid);
 }
 
 /* What needs no file. */
@@ -88,6 +89,7 @@ static record *record_new(MPI_Comm comm, const model *m, int64_t step, uint32_t 
   r->series = check_allocate(m->populations, sizeof *r->series);
   r->rows = check_allocate(2 * (size_t)m->populations, sizeof *r->rows);
   for (int p = 0; p < m->populations; p++) r->series[p] = -1;
+  find_recorded(r);
   record_traces_create(r->comm, m, step, count, owned, &r->traces);
   r->position = (record_position){.step = step,
                                   .populations = m->populations,
@@ -103,6 +105,7 @@ static void record_free(record *r) {
   free(r->position.rows);
   free(r->kept.key);
   free(r->scratch.key);
+  free(r->recorded);
   free(r->series);
   free(r->rows);
   MPI_Comm_free(&r->comm);
@@ -134,7 +137,7 @@ static err open_spikes(record *r) {
   err e = OK;
   if (!record_file_has(f, "/spikes")) e = record_file_group(f, "/spikes");
   for (int p = 0; e == OK && p < r->m->populations; p++)
-    if (population_recorded(r->m, p)) e = open_population(r, p);
+    if (r->recorded[p]) e = open_population(r, p);
   return e;
 }
 
@@ -191,7 +194,7 @@ static err cut_spikes(record *r, const record_position *from) {
     char *group = path_of("/spikes", r->m->population[p].name);
     bool there = record_file_has(r->spikes_file, group);
     free(group);
-    if (!there && !population_recorded(r->m, p)) continue;
+    if (!there && !r->recorded[p]) continue;
     int recorded = r->series[p];
     if (recorded < 0) e = open_population(r, p);
     if (e == OK) e = record_file_truncate(r->spikes_file, r->series[p], from->recorded[p]);
@@ -251,7 +254,7 @@ void record_spikes(record *r, int64_t step, size_t count, const uint32_t *gid) {
   kept->key = check_grow(kept->key, &kept->capacity, kept->count + count, sizeof *kept->key);
   for (size_t i = 0; i < count; i++) {
     record_digest_add(r->digest, gid[i], step);
-    if (is_recorded(r->m, gid[i])) kept->key[kept->count++] = later << r->gid_bits | gid[i];
+    if (is_recorded(r, gid[i])) kept->key[kept->count++] = later << r->gid_bits | gid[i];
   }
   r->spikes += count;
   r->seconds += MPI_Wtime() - began;

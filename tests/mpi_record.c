@@ -41,7 +41,7 @@ static void make_folder(const char *name) {
 
 static model_population population[3];
 static struct model_range some_nodes[2] = {{2, 5}, {7, 30}};
-static model_record_spikes some_spikes[2];
+static model_record_spikes some_spikes[2], all_spikes[3];
 static model_record_trace trace[3];
 
 static model base_model(void) {
@@ -52,11 +52,14 @@ static model base_model(void) {
                                        .size = size[p],
                                        .first_gid = first[p],
                                        .neuron = neuron_find("iaf_psc_exp")};
+  for (int p = 0; p < 3; p++) all_spikes[p] = (model_record_spikes){p, {.all = true}};
   return (model){.name = "",
                  .dt = 0.1,
                  .duration = 40,
                  .populations = 3,
                  .population = population,
+                 .spike_records = 3,
+                 .spike_record = all_spikes,
                  .neurons = 91};
 }
 
@@ -179,7 +182,7 @@ static size_t read_whole(const char *path, const char *name, hid_t type, size_t 
 }
 
 static bool stands_in_file(const model *m, int p, uint32_t node) {
-  if (!m->spike_records) return true;
+  if (m->spike_records == 3) return true;
   return p == 2 || (node >= 2 && node < 5) || (node >= 7 && node < 30);
 }
 
@@ -212,7 +215,7 @@ static void check_spikes(const model *m, const char *name, const way *w) {
   char path[160];
   snprintf(path, sizeof path, "%s/spikes.h5", in_folder(name));
   for (int p = 0; p < 3; p++)
-    if (!m->spike_records || p != 1) check_population(m, path, p, w);
+    if (m->spike_records == 3 || p != 1) check_population(m, path, p, w);
 }
 
 static void check_totals(const model *m, const record_totals *totals, const way *w) {
@@ -300,6 +303,16 @@ static void subsets_of_nodes_are_recorded_and_all_are_counted(void) {
     EXPECT(H5Lexists(file, "/spikes/none", H5P_DEFAULT) == 0);
     H5Fclose(file);
   }
+}
+
+static void without_recording_the_spikes_are_counted_all_the_same(void) {
+  model m = base_model();
+  m.spike_records = 0;
+  const way w = {often, blocks, 400, 50, ranks};
+  record_totals none = write_all(&m, "none", &w);
+  m = base_model();
+  record_totals all = write_all(&m, "all", &w);
+  EXPECT(none.recorded == 0 && none.spikes == all.spikes && none.digest[0] == all.digest[0]);
 }
 
 static void files_are_the_same_bytes_on_any_ranks(void) {
@@ -534,6 +547,7 @@ int main(int argc, char **argv) {
       few_spikes_or_none_or_all_in_one_step_are_no_trouble,
       the_warm_up_is_neither_recorded_nor_counted,
       subsets_of_nodes_are_recorded_and_all_are_counted,
+      without_recording_the_spikes_are_counted_all_the_same,
       files_are_the_same_bytes_on_any_ranks,
       traces_hold_every_value_at_its_time_and_column,
       what_is_flushed_is_readable_before_the_end,
