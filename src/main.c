@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"run", run_command, "simulate a model and record it"},
     {"validate", validate_command, "check a model and the files it names"},
+    {"info", info_command, "say in words what is in a file"},
     {"partition", partition_command, "divide a model's network without simulating it"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+"""What a run leaves, as a user reads it: spikes.h5 and traces.h5 with h5py: the same data
+on any number of ranks, and `shinkei info` on every file, whole, foreign or damaged."""
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+from program import Verdict, Workspace, command
+
+MODEL = {
+    "simulation": {"dt": 0.1, "duration": 60.0, "warm_up": 5.0, "seed": 7},
+    "populations": {
+        "E": {"size": 40, "neuron": "iaf_psc_exp", "initial": {"V_m": -58.0}},
+        "nobody": {"size": 0, "neuron": "iaf_psc_exp"},
+        "I": {"size": 11, "neuron": "iaf_psc_exp", "initial": {"V_m": -58.0}},
+    },
+    "projections": [
+        {"source": "E", "target": "I", "rule": "fixed_indegree", "indegree": 5, "weight": 90.0,
+         "delay": 1.5},
+        {"source": "I", "target": "E", "rule": "fixed_indegree", "indegree": 3, "weight": -200.0,
+         "delay": 0.8},
+    ],
+    "inputs": [{"target": "E", "type": "poisson", "rate": 9000.0, "weight": 90.0},
+               {"target": "I", "type": "poisson", "rate": 8000.0, "weight": 90.0}],
+    "record": {"traces": [{"population": "E", "nodes": ["3-4", 9], "variables": ["V_m"],
+                           "interval": 0.5},
+                          {"population": "I", "variables": ["V_m", "I_syn_ex"], "interval": 0.1}]},
+}
+
+
+def simulate(model, out, *options, ranks=1):
+    line = command(["run", model, "--out", out, "--threads", 1, *options], ranks)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"status {done.returncode} from {' '.join(line)}\n{done.stderr}")
+
+
+def info(path):
+    done = subprocess.run(command(["info", path]), capture_output=True, text=True, timeout=60,
+                          errors="replace", check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def check_spikes(verdict, path):
+    with h5py.File(path, "r") as file:
+        verdict.check(file.attrs["magic"] == 0x0A7A and file.attrs["magic"].dtype == np.uint32,
+                      "magic is 0x0A7A")
+        verdict.check(list(file.attrs["version"]) == [0, 1], "version is [0, 1]")
+        verdict.check(list(file["spikes"]) == sorted(MODEL["populations"]), "a group a population")
+        for name, group in file["spikes"].items():
+            kinds = h5py.check_enum_dtype(group.attrs.get_id("sorting").dtype)
+            verdict.check(kinds == {"none": 0, "by_id": 1, "by_time": 2}
+                          and group.attrs.get_id("sorting").dtype == np.uint8
+                          and group.attrs["sorting"] == 2, f"{name}: sorting is the enum's by_time")
+            times, nodes = group["timestamps"], group["node_ids"]
+            verdict.check(times.dtype == "<f8" and nodes.dtype == "<u8"
+                          and times.attrs["units"] == "ms", f"{name}: float64 in ms, uint64")
+            times, nodes = times[:], nodes[:]
+            order = np.lexsort((nodes, times))
+            verdict.check(len(times) == len(nodes) and (order == np.arange(len(times))).all(),
+                          f"{name}: {len(times)} spikes in the order of time and node")
+            verdict.check((len(times) > 20) == (name != "nobody"), f"{name}: fires if it is there")
+            if len(times):
+                verdict.check(times.min() > 5 and times.max() <= 65
+                              and nodes.max() < MODEL["populations"][name]["size"],
+                              f"{name}: times after the warm-up, nodes of the population")
+                verdict.check(all(len(repr(float(t))) <= 5 for t in times),
+                              f"{name}: times print as decimals of 0.1 ms")
+
+
+def check_traces(verdict, path):
+    with h5py.File(path, "r") as file:
+        e, i = file["report/E"], file["report/I"]
+        verdict.check(e["data"].shape == (120, 3) and i["data"].shape == (600, 22),
+                      "traces: a row an interval, a column a variable of a neuron")
+        verdict.check(list(e["mapping/node_ids"]) == [3, 4, 9]
+                      and list(e["mapping/index_pointers"]) == [0, 1, 2, 3]
+                      and list(i["mapping/element_ids"]) == [0, 1] * 11, "traces: who is where")
+        verdict.check(np.allclose(e["mapping/time"], [5.5, 65.5, 0.5])
+                      and e["mapping/time"].attrs["units"] == "ms"
+                      and e["data"].attrs["units"] == "mV", "traces: time and unit")
+        verdict.check(list(i["mapping/variables"].asstr()) == ["V_m", "I_syn_ex"]
+                      and list(i["mapping/units"].asstr()) == ["mV", "pA"], "traces: names, units")
+        v = e["data"][:]
+        verdict.check(v.std() > 0 and -100 < v.min() and v.max() < 0, "traces: values of a membrane")
+
+
+def same_data(one, other):
+    """Do two files hold the same datasets?"""
+    found = []
+    with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
+        a.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset)
+                     else None)
+        return bool(found) and all(a[n].dtype == b[n].dtype and np.array_equal(a[n][...], b[n][...])
+                                   for n in found)
+
+
+def check_info(verdict, out, work):
+    for name, words in (("spikes.h5", ["SONATA version 0.1", "nobody: no spikes", "by_time"]),
+                        ("traces.h5", ["V_m, I_syn_ex", "11 neurons", "every 0.5 ms"]),
+                        ("../model.yaml", ["a model of 51 neurons in 3 populations"])):
+        path = os.path.join(out, name)
+        status, said, error = info(path)
+        verdict.check(status == 0 and not error and all(word in said for word in words),
+                      f"info tells of {name} {said if status else ''}{error}")
+    junk = work.path("junk")
+    for what, content, words in (("an empty file", b"", "is empty"),
+                                 ("random bytes", bytes(range(256)) * 9, "no file that shinkei"),
+                                 ("other JSON", b'{"a": 1}', "not the summary"),
+                                 ("a text", b"Dear diary", "junk:1"),
+                                 ("a truncated HDF5 file",
+                                  open(os.path.join(out, "spikes.h5"), "rb").read(3000), "junk")):
+        with open(junk, "wb") as file:
+            file.write(content)
+        status, said, error = info(junk)
+        verdict.check(status == 2 and words in error and error.count("\n") == 1 and not said,
+                      f"info refuses {what}: {error.strip()}")
+    status, _, error = info(work.path("none"))
+    verdict.check(status == 2 and "No such file" in error, "info refuses a file that is not there")
+    status, _, error = info(work.name)
+    verdict.check(status == 2 and error.count("\n") == 1, "info refuses a folder")
+
+
+def check_false_claims(verdict, out, work):
+    """Files that say of themselves what is not so."""
+    def edit(what, change, words):
+        path = shutil.copy(os.path.join(out, "spikes.h5"), work.path("edited.h5"))
+        with h5py.File(path, "r+") as file:
+            change(file["spikes/E"])
+        status, _, error = info(path)
+        verdict.check(status == 2 and words in error, f"info finds {what}: {error.strip()}")
+
+    def swap(group):
+        times = group["timestamps"][:]
+        group["timestamps"][:] = times[::-1]
+
+    def cut(group):
+        group["node_ids"].resize(5, axis=0)
+
+    def spoil(group):
+        group["timestamps"][3] = np.nan
+
+    def drop(group):
+        del group["node_ids"]
+
+    edit("times that are not sorted", swap, "not")
+    edit("lists of different lengths", cut, "5")
+    edit("a time that is no number", spoil, "finite")
+    edit("a list that is missing", drop, "node_ids")
+
+
+def check_damage(verdict, out, work):
+    """Flipped bytes and cuts: info says something or refuses, in one message, and never hangs."""
+    with open(os.path.join(out, "spikes.h5"), "rb") as file:
+        whole = file.read()
+    rng = random.Random(1)
+    # the headers and trees stand in front; what follows is mostly data
+    wrong = refused = 0
+    path = work.path("damaged.h5")
+    for trial in range(60):
+        data = bytearray(whole)
+        if trial % 3 == 0:
+            data = data[:rng.randrange(8, len(data))]
+        else:
+            for _ in range(trial % 5 + 1):
+                data[rng.randrange(8, 9000)] ^= 1 << rng.randrange(8)
+        with open(path, "wb") as file:
+            file.write(data)
+        status, _, error = info(path)
+        refused += status != 0
+        if status not in (0, 2) or (status == 2 and error.count("shinkei: error:") != 1):
+            wrong += 1
+            print(trial, status, error[-500:])
+    verdict.check(wrong == 0 and refused > 20, f"60 damaged files: {refused} refused, no crash")
+
+
+def main():
+    verdict = Verdict()
+    with Workspace() as work:
+        model = work.write_model("model.yaml", MODEL)
+        outs = []
+        for ranks in (1, 2, 3, 4):
+            outs.append(work.path(f"out{ranks}"))
+            simulate(model, outs[-1], "--partition", "round_robin" if ranks % 2 else "block",
+                ranks=ranks)
+        check_spikes(verdict, os.path.join(outs[0], "spikes.h5"))
+        check_traces(verdict, os.path.join(outs[0], "traces.h5"))
+        for ranks, out in enumerate(outs[1:], 2):
+            for name in ("spikes.h5", "traces.h5"):
+                verdict.check(same_data(os.path.join(outs[0], name), os.path.join(out, name)),
+                              f"{name}: the same data on {ranks} ranks as on one")
+        check_info(verdict, outs[0], work)
+        check_false_claims(verdict, outs[0], work)
+        check_damage(verdict, outs[0], work)
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
