@@ -324,28 +324,30 @@ err model_document_read(const char *name, const char *text, size_t length,
 /* The child of `node` that one part of a dotted key names; NULL in a mapping: not there yet. */
 static err find_part(const model_tree *node, const char *part, model_tree **child) {
   *child = NULL;
+  char name[MODEL_SHOWN_MAX], shown[MODEL_SHOWN_MAX];
+  show(part, name, sizeof name);
   if (node->kind == TREE_MAPPING) {
     *child = (model_tree *)(uintptr_t)model_tree_get(node, part);
     return OK;
   }
   if (node->kind == TREE_TEXT) {
-    char shown[MODEL_SHOWN_MAX];
-    return model_tree_fail(node, NULL, "%s has no keys, so --set cannot reach '%.40s' in it",
-                           model_tree_shown(node, shown), part);
+    return model_tree_fail(node, NULL, "%s has no keys, so --set cannot reach '%s' in it",
+                           model_tree_shown(node, shown), name);
   }
   char *end;
   const unsigned long index = strtoul(part, &end, 10);
   if (part[0] < '0' || part[0] > '9' || *end || index >= (unsigned long)node->count)
     return model_tree_fail(node, NULL,
-                           "'%.40s' is no item of this list: --set takes a number below %d", part,
+                           "'%s' is no item of this list: --set takes a number below %d", name,
                            node->count);
   *child = node->child[index];
   return OK;
 }
 
 err model_document_set(model_document *document, const char *key, const char *value) {
-  char name[128];
-  snprintf(name, sizeof name, "--set %.100s", key);
+  char shown[MODEL_SHOWN_MAX], name[MODEL_SHOWN_MAX + 8];
+  show(key, shown, sizeof shown);
+  snprintf(name, sizeof name, "--set %s", shown);
   reading r = {.name = name, .document = document, .setting = true, .nodes_left = 1000};
   model_tree *node = document->root;
   for (const char *part = key, *dot; part; part = dot ? dot + 1 : NULL) {
