@@ -494,7 +494,6 @@ static void a_full_disk_is_one_message_and_loses_nothing_that_is_written_or_kept
   model m = base_model();
   record_traces_too(&m);
   way w = {often, round_robin, 100, 100, ranks};
-  signal(SIGXFSZ, SIG_IGN);
   make_folder("full");
   part p;
   own(&p, &w);
