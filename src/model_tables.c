@@ -149,12 +149,13 @@ static const model_key projection_keys[] = {
     {"delay", KEY_DISTRIBUTION, "ms", ANY_NUMBER, .required = true, .attribute = BY_FILE,
      AT(model_projection, delay),
      .meaning = "synaptic delay, rounded to steps of dt, 1 to 8191 of them; see Delays"},
-    {"multapses", KEY_FLAG, .choices = flags, .fallback = "true", .only = BY_NUMBER,
+    {"multapses", KEY_FLAG, .choices = flags, .fallback = "true", .only = BY_NUMBER | BY_FILE,
      AT(model_projection, multapses),
-     .meaning = "may there be several synapses from one source to one target?"},
-    {"autapses", KEY_FLAG, .choices = flags, .fallback = "true",
-     .only = ~(unsigned)BY_FILE & (2 * BY_FILE - 1), AT(model_projection, autapses),
-     .meaning = "may a neuron connect to itself, where source and target are one population?"},
+     .meaning = "may there be several synapses from one source to one target? A file that holds "
+                "some is refused where this is false"},
+    {"autapses", KEY_FLAG, .choices = flags, .fallback = "true", AT(model_projection, autapses),
+     .meaning = "may a neuron connect to itself, where source and target are one population? Those "
+                "edges of a file are left out where this is false"},
     {"receptor", KEY_RECEPTOR, AT(model_projection, receptor),
      .meaning = "of the target's neuron model; left out: by the sign of each weight"},
     {"file", KEY_PATH, .required = true, .only = BY_FILE, AT(model_projection, file),

@@ -164,20 +164,22 @@ static bool is_not_finite(const char *text) {
   return false;
 }
 
-err model_read_number(const model_tree *node, const model_key *row, double *value) {
+/* The range goes into words only here: most numbers are sound. */
+static err fail_number(const model_tree *node, const model_key *row, const char *fault) {
   char shown[MODEL_SHOWN_MAX], range[MODEL_RANGE_MAX];
-  model_range_text(row, range);
-  if (node->kind != TREE_TEXT || node->quoted) return fail_type(node, range);
-  if (is_not_finite(node->text))
-    return model_tree_fail(node, NULL, "%s is not finite: must be %s",
-                           model_tree_shown(node, shown), range);
-  if (!is_number(node->text)) return fail_type(node, range);
+  return model_tree_fail(node, NULL, "%s is %s: must be %s", model_tree_shown(node, shown), fault,
+                         model_range_text(row, range));
+}
+
+err model_read_number(const model_tree *node, const model_key *row, double *value) {
+  const bool text = node->kind == TREE_TEXT && !node->quoted;
+  if (text && is_not_finite(node->text)) return fail_number(node, row, "not finite");
+  if (!text || !is_number(node->text)) return fail_number(node, row, "of the wrong type");
   const double number = strtod(node->text, NULL);
-  if (is_whole(row) && number != floor(number)) return fail_type(node, range);
+  if (is_whole(row) && number != floor(number)) return fail_number(node, row, "of the wrong type");
   if (number < row->minimum || number > row->maximum || isinf(number) ||
       (row->minimum_excluded && number == row->minimum))
-    return model_tree_fail(node, NULL, "%s is out of range: must be %s",
-                           model_tree_shown(node, shown), range);
+    return fail_number(node, row, "out of range");
   *value = number + 0.0; /* -0 is 0 */
   return OK;
 }
@@ -434,23 +436,20 @@ static err read_distribution_mapping(model_reader *r, const model_tree *node, co
 
 err model_read_distribution(model_reader *r, const model_tree *node, const model_key *row,
                             bool attribute, model_distribution *d) {
+  *d = (model_distribution){
+      .minimum = -INFINITY, .maximum = INFINITY, .place = {.line = node->line}};
+  if (node->kind == TREE_TEXT && !node->quoted &&
+      (is_number(node->text) || is_not_finite(node->text)))
+    return model_read_number(node, row, &d->a);
   char range[MODEL_RANGE_MAX], takes[2 * MODEL_RANGE_MAX];
   snprintf(takes, sizeof takes, "%s, or {normal: {...}}, {lognormal: {...}}, {uniform: {...}}%s",
            model_range_text(row, range), attribute ? ", {attribute: ...}" : "");
-  *d = (model_distribution){
-      .minimum = -INFINITY, .maximum = INFINITY, .place = {.line = node->line}};
-  err e = OK;
-  if (node->kind == TREE_TEXT) {
-    if (node->quoted || (!is_number(node->text) && !is_not_finite(node->text)))
-      return fail_type(node, takes);
-    return model_read_number(node, row, &d->a);
-  }
-  if (node->kind == TREE_LIST) return fail_type(node, takes);
+  if (node->kind != TREE_MAPPING) return fail_type(node, takes);
   if (attribute && model_tree_get(node, "attribute")) {
     d->kind = DISTRIBUTION_FILE;
     return model_read_section(r, &model_section_attribute, node, d, NULL);
   }
-  e = read_distribution_mapping(r, node, takes, d);
+  err e = read_distribution_mapping(r, node, takes, d);
   if (e) return e;
   simplify(d);
   e = check_bounds(node, row, d);

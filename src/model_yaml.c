@@ -293,7 +293,7 @@ static err read_text(reading *r, const char *text, size_t length, model_tree *no
   err e = OK;
   r->yaml = &first;
   if (!yaml_document_get_root_node(&first)) e = reading_fail(r, 0, "empty: must be YAML");
-  r->nodes_left = 100000 + 16 * (size_t)(first.nodes.top - first.nodes.start);
+  r->nodes_left = 10000 + 16 * (size_t)(first.nodes.top - first.nodes.start);
   if (!e) e = copy_node(r, 1, 0, node);
   if (!e && !yaml_parser_load(&parser, &second)) {
     e = yaml_fault(r, &parser);

@@ -20,7 +20,7 @@ cmake --build "$build" --target fuzz_model -j 2 >"$build/build.log" 2>&1 || { ta
 grep -o '`[A-Za-z_0-9][A-Za-z_0-9]*`' "$source/docs/model.md" | tr -d '`' | sort -u | sed 's/.*/"&"/' >"$build/model.dict"
 corpus=$source/tests/fuzz/corpus_model
 mkdir -p "$build/new" "$build/artifacts"
-run() { "$build/tests/fuzz_model" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/artifacts/" "$@"; }
+run() { "$build/tests/fuzz_model" -timeout=60 -rss_limit_mb=2048 -artifact_prefix="$build/artifacts/" "$@"; }
 run -runs=0 "$corpus" 2>"$build/corpus.log" || { tail -60 "$build/corpus.log"; exit 1; }
 echo "all $(find "$corpus" -type f | wc -l) inputs of the corpus are handled"
 run -max_total_time="$seconds" -max_len=4096 -dict="$build/model.dict" -print_final_stats=1 \

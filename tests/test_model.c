@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "model.h"
+#include "network.h"
 
 #include <cmocka.h>
 #include <math.h>
@@ -224,6 +225,11 @@ static void distribution_without_spread_is_a_constant(void **state) {
   m = sound_set(SMALL, key, "{uniform: {low: -3, high: -3}}");
   assert_int_equal(m->population[0].initial[0].kind, DISTRIBUTION_CONSTANT);
   model_free(m);
+}
+
+static void model_and_network_agree_on_the_longest_delay(void **state) {
+  (void)state;
+  assert_int_equal(MODEL_DELAY_STEPS_MAX, NETWORK_DELAY_MAX);
 }
 
 static void times_are_whole_steps(void **state) {
@@ -486,6 +492,7 @@ int main(void) {
       cmocka_unit_test(receptor_of_an_input_goes_by_the_sign),
       cmocka_unit_test(relative_paths_start_at_the_models_folder),
       cmocka_unit_test(distribution_without_spread_is_a_constant),
+      cmocka_unit_test(model_and_network_agree_on_the_longest_delay),
       cmocka_unit_test(times_are_whole_steps),
       cmocka_unit_test(expected_indegree_is_that_of_the_rule),
       cmocka_unit_test(aliases_and_merge_keys_are_copies),

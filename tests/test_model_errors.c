@@ -306,7 +306,7 @@ static const struct fault {
      "pairwise_bernoulli"},
     {"multapses_of_one_to_one", "probability: 0.1", "probability: 0.1, multapses: true",
      "bad.yaml:16: projections.1.multapses: is no key of rule pairwise_bernoulli; it belongs to "
-     "fixed_indegree, fixed_outdegree, fixed_total"},
+     "fixed_indegree, fixed_outdegree, fixed_total, file"},
     {"key_of_another_input", "rate: 8000", "rate: 8000, amplitude: 3",
      "bad.yaml:19: inputs.0.amplitude: is no key of type poisson; it belongs to dc"},
     {"attribute_without_a_file", "weight: 50, delay: 1.5",
