@@ -9,6 +9,7 @@ struct phi_repertoires {
   int n, stride; /* stride: n rounded up to whole vectors */
   uint32_t all;
   uint32_t inputs[PHI_UNIT_LIMIT]; /* edges that are left */
+  uint8_t *size;                   /* [2^n] of a set */
   size_t *base;                    /* [2^n] of a purview's repertoires in `cause` */
   double *cause;                   /* by purview, mechanism, state: 6^n */
   double *marginal;                /* [mechanism][purview][stride] P(unit was on), 0 outside */
@@ -49,13 +50,15 @@ phi_repertoires *phi_repertoires_create(const phi_candidate *candidate) {
   r->stride = (r->n + 3) / 4 * 4;
   r->all = (1u << r->n) - 1;
   const size_t sets = (size_t)1 << r->n;
-  size_t size = 0;
+  size_t total = 0;
   r->base = check_allocate(sets, sizeof *r->base);
-  for (size_t purview = 0; purview < sets; purview++) {
-    r->base[purview] = size;
-    size += sets << popcount((uint32_t)purview);
+  r->size = check_allocate(sets, 1);
+  for (size_t set = 0; set < sets; set++) {
+    r->size[set] = (uint8_t)popcount((uint32_t)set);
+    r->base[set] = total;
+    total += sets << r->size[set];
   }
-  r->cause = check_allocate(size, sizeof *r->cause);
+  r->cause = check_allocate(total, sizeof *r->cause);
   r->marginal = check_allocate(sets * sets * (size_t)r->stride, sizeof *r->marginal);
   r->effect = check_allocate(sets * (size_t)r->n, sizeof *r->effect);
   r->squeeze = check_allocate(sets * sets, sizeof *r->squeeze);
@@ -71,6 +74,7 @@ phi_repertoires *phi_repertoires_create(const phi_candidate *candidate) {
 
 void phi_repertoires_free(phi_repertoires *r) {
   for (int k = 0; k <= PHI_IIT3_UNIT_LIMIT; k++) phi_hypercube_free(r->cube[k]);
+  free(r->size);
   free(r->base);
   free(r->cause);
   free(r->marginal);
@@ -94,7 +98,7 @@ static void reset_cubes(phi_repertoires *r) {
 
 const double *phi_repertoires_cause(const phi_repertoires *r, uint32_t mechanism,
                                     uint32_t purview) {
-  return r->cause + r->base[purview] + ((size_t)mechanism << popcount(purview));
+  return r->cause + r->base[purview] + ((size_t)mechanism << r->size[purview]);
 }
 
 const double *phi_repertoires_effect(const phi_repertoires *r, uint32_t mechanism) {
@@ -165,15 +169,15 @@ typedef struct {
   uint32_t mechanism[2], purview[2], place[2]; /* place: purview halves in local bits */
 } bipartition;
 
-static uint32_t partition_count(uint32_t mechanism, uint32_t purview) {
-  return 1u << (popcount(mechanism) - 1 + popcount(purview));
+static uint32_t partition_count(const phi_repertoires *r, uint32_t mechanism, uint32_t purview) {
+  return 1u << (r->size[mechanism] - 1 + r->size[purview]);
 }
 
 /* The partition of index k = half of the mechanism x 2^|purview| + half of the purview; r->spread_*
  * are those of mechanism and purview. */
 static bipartition partition_at(const phi_repertoires *r, uint32_t mechanism, uint32_t purview,
                                 uint32_t k) {
-  const int size = popcount(purview);
+  const int size = r->size[purview];
   const uint32_t half = k >> size, place = k & ((1u << size) - 1);
   const uint32_t first = r->spread_mechanism[half], part = r->spread_purview[place];
   return (bipartition){
@@ -199,7 +203,7 @@ static const double *cause_difference(phi_repertoires *r, uint32_t mechanism, ui
                                       uint32_t k) {
   const bipartition cut = partition_at(r, mechanism, purview, k);
   const double *whole = phi_repertoires_cause(r, mechanism, purview);
-  const int size = popcount(purview);
+  const int size = r->size[purview];
   partitioned_cause(r, &cut, size, r->difference);
   for (uint32_t x = 0; x < 1u << size; x++) r->difference[x] = whole[x] - r->difference[x];
   return r->difference;
@@ -209,18 +213,19 @@ static const double *cause_difference(phi_repertoires *r, uint32_t mechanism, ui
  * returns the partition of the smallest. */
 static uint32_t bound_by_marginals(phi_repertoires *r, uint32_t mechanism, uint32_t purview) {
   const double *whole = marginal_of(r, mechanism, purview);
-  const uint32_t count = partition_count(mechanism, purview);
+  const uint32_t count = partition_count(r, mechanism, purview);
   uint32_t smallest = 1;
   r->bound[0] = INFINITY; /* no partition */
   for (uint32_t k = 1; k < count; k++) {
     const bipartition cut = partition_at(r, mechanism, purview, k);
     const double *first = marginal_of(r, cut.mechanism[0], cut.purview[0]);
     const double *second = marginal_of(r, cut.mechanism[1], cut.purview[1]);
-    double sum = 0;
-    for (int unit = 0; unit < r->stride; unit++)
-      sum += fabs(whole[unit] - first[unit] - second[unit]);
-    r->bound[k] = sum;
-    if (sum < r->bound[smallest]) smallest = k;
+    double sum[4] = {0}; /* as many as fit a vector */
+    for (int unit = 0; unit < r->stride; unit += 4)
+      for (int lane = 0; lane < 4; lane++)
+        sum[lane] += fabs(whole[unit + lane] - first[unit + lane] - second[unit + lane]);
+    r->bound[k] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    if (r->bound[k] < r->bound[smallest]) smallest = k;
   }
   return smallest;
 }
@@ -228,8 +233,8 @@ static uint32_t bound_by_marginals(phi_repertoires *r, uint32_t mechanism, uint3
 /* Raise the bounds below `best` with the potentials of the last distance; the smallest one. */
 static uint32_t bound_by_potentials(phi_repertoires *r, uint32_t mechanism, uint32_t purview,
                                     double best) {
-  const phi_hypercube *cube = phi_repertoires_cube(r, popcount(purview));
-  const uint32_t count = partition_count(mechanism, purview);
+  const phi_hypercube *cube = phi_repertoires_cube(r, r->size[purview]);
+  const uint32_t count = partition_count(r, mechanism, purview);
   uint32_t smallest = 0;
   for (uint32_t k = 1; k < count; k++) {
     if (r->bound[k] >= best) continue;
@@ -248,7 +253,7 @@ static bool is_impossible(const double *repertoire, uint32_t states) {
 
 /* phi of the cause over one purview; some upper bound of it where it is below `enough`. */
 static double cause_phi(phi_repertoires *r, uint32_t mechanism, uint32_t purview, double enough) {
-  const int size = popcount(purview);
+  const int size = r->size[purview];
   if (is_impossible(phi_repertoires_cause(r, mechanism, purview), 1u << size)) return 0;
   prepare(r, mechanism, purview);
   phi_hypercube *cube = phi_repertoires_cube(r, size);
@@ -279,7 +284,7 @@ static void effect_phis(phi_repertoires *r, uint32_t mechanism) {
     const double cut = fabs(whole[unit] - none[unit]);
     r->phi_of[purview] = others ? fmin(cut, r->phi_of[others]) : cut;
   }
-  for (uint32_t half = 1; half < 1u << (popcount(mechanism) - 1); half++) {
+  for (uint32_t half = 1; half < 1u << (r->size[mechanism] - 1); half++) {
     const double *first = phi_repertoires_effect(r, r->spread_mechanism[half]);
     const double *second = phi_repertoires_effect(r, mechanism & ~r->spread_mechanism[half]);
     for (uint32_t purview = 1; purview <= r->all; purview++) {
@@ -393,7 +398,7 @@ static void multiply_out(const double *on, uint32_t purview, double *product) {
 
 static void fill_repertoires(const phi_repertoires *r, phi_direction direction, uint32_t mechanism,
                              const bipartition *cut, phi_iit3_side *side) {
-  const int size = popcount(side->purview);
+  const int size = r->size[side->purview];
   const uint32_t states = 1u << size;
   side->repertoire = check_allocate(states, sizeof *side->repertoire);
   side->partitioned = check_allocate(states, sizeof *side->partitioned);
@@ -424,9 +429,9 @@ void phi_describe_side(phi_repertoires *r, phi_direction direction, uint32_t mec
   }
   prepare(r, mechanism, purview);
   if (direction == PHI_CAUSE) bound_by_marginals(r, mechanism, purview);
-  phi_hypercube *cube = phi_repertoires_cube(r, popcount(purview));
+  phi_hypercube *cube = phi_repertoires_cube(r, r->size[purview]);
   bipartition cut = partition_at(r, mechanism, purview, 1);
-  for (uint32_t k = 1; k < partition_count(mechanism, purview); k++) {
+  for (uint32_t k = 1; k < partition_count(r, mechanism, purview); k++) {
     const bipartition other = partition_at(r, mechanism, purview, k);
     double distance;
     if (direction == PHI_EFFECT)
