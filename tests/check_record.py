@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a run leaves, as a user reads it: spikes.h5 and traces.h5 with h5py: the same data
+"""What a run leaves, as a user reads it: spikes.h5 and traces.h5 with h5py, the same data
 on any number of ranks, and `shinkei info` on every file, whole, foreign or damaged."""
 import os
 import random
@@ -10,7 +10,7 @@ import sys
 import h5py
 import numpy as np
 
-from program import Verdict, Workspace, command
+from program import Verdict, Workspace, command, run
 
 MODEL = {
     "simulation": {"dt": 0.1, "duration": 60.0, "warm_up": 5.0, "seed": 7},
@@ -31,13 +31,6 @@ MODEL = {
                            "interval": 0.5},
                           {"population": "I", "variables": ["V_m", "I_syn_ex"], "interval": 0.1}]},
 }
-
-
-def simulate(model, out, *options, ranks=1):
-    line = command(["run", model, "--out", out, "--threads", 1, *options], ranks)
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"status {done.returncode} from {' '.join(line)}\n{done.stderr}")
 
 
 def info(path):
@@ -100,9 +93,40 @@ def same_data(one, other):
                                    for n in found)
 
 
+def check_full_disk(verdict, model, work):
+    """A disk that fills, for one process and for three: status 3, one message, what was written
+    before is whole."""
+    folder = work.path("disk")
+    os.mkdir(folder)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "none", folder],
+                             capture_output=True, check=False).returncode == 0
+    if not mounted:
+        print("skipped: a real full disk (mounting a small one takes root); a limit of the file "
+              "size stands for it")
+    limit = ["bash", "-c", 'ulimit -f "$0" && exec "$@"', "unlimited" if mounted else "900"]
+    try:
+        for ranks in (1, 3):
+            out = os.path.join(folder, f"out{ranks}")
+            line = limit + command(["run", model, "--out", out, "--duration", "1500", "--set",
+                                    "record.traces=[]", "--set", "inputs.0.rate=90000"], ranks)
+            done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+            verdict.check(done.returncode == 3 and done.stderr.count("shinkei: error:") == 1
+                          and "no room for" in done.stderr,
+                          f"{ranks} ranks on a full disk: {done.stderr.strip()[:150]}")
+            status, said, error = info(os.path.join(out, "spikes.h5"))
+            verdict.check(status == 0 and "by_time" in said,
+                          f"what was written is whole: {said}{error}")
+            shutil.rmtree(out)
+    finally:
+        if mounted:
+            subprocess.run(["umount", folder], check=True)
+
+
 def check_info(verdict, out, work):
     for name, words in (("spikes.h5", ["SONATA version 0.1", "nobody: no spikes", "by_time"]),
                         ("traces.h5", ["V_m, I_syn_ex", "11 neurons", "every 0.5 ms"]),
+                        ("effective.yaml", ["a model of 51 neurons in 3 populations"]),
+                        ("summary.json", ["spike_digest", "real-time factor"]),
                         ("../model.yaml", ["a model of 51 neurons in 3 populations"])):
         path = os.path.join(out, name)
         status, said, error = info(path)
@@ -186,7 +210,7 @@ def main():
         outs = []
         for ranks in (1, 2, 3, 4):
             outs.append(work.path(f"out{ranks}"))
-            simulate(model, outs[-1], "--partition", "round_robin" if ranks % 2 else "block",
+            run(model, outs[-1], "--partition", "round_robin" if ranks % 2 else "block",
                 ranks=ranks)
         check_spikes(verdict, os.path.join(outs[0], "spikes.h5"))
         check_traces(verdict, os.path.join(outs[0], "traces.h5"))
@@ -194,6 +218,7 @@ def main():
             for name in ("spikes.h5", "traces.h5"):
                 verdict.check(same_data(os.path.join(outs[0], name), os.path.join(out, name)),
                               f"{name}: the same data on {ranks} ranks as on one")
+        check_full_disk(verdict, model, work)
         check_info(verdict, outs[0], work)
         check_false_claims(verdict, outs[0], work)
         check_damage(verdict, outs[0], work)
