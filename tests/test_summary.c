@@ -131,6 +131,25 @@ static void a_summary_is_told_in_words_and_other_json_is_refused(void **state) {
   check_clear();
 }
 
+static void the_page_of_files_holds_the_table(void **state) {
+  (void)state;
+  const char *source = getenv("SHINKEI_SOURCE");
+  assert_non_null(source);
+  char path[4096], *reference, *page = NULL;
+  size_t size, capacity = 0;
+  snprintf(path, sizeof path, "%s/docs/files.md", source);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  assert_true(getdelim(&page, &capacity, 0, file) > 0);
+  fclose(file);
+  file = open_memstream(&reference, &size);
+  summary_write_reference(file);
+  fclose(file);
+  if (!strstr(page, reference)) fail_msg("docs/files.md does not hold this table:\n%s", reference);
+  free(reference);
+  free(page);
+}
+
 static int make_folder(void **state) {
   (void)state;
   return mkdtemp(folder) ? 0 : -1;
@@ -151,6 +170,7 @@ int main(void) {
       cmocka_unit_test(a_file_that_cannot_be_written_is_an_error_and_leaves_nothing),
       cmocka_unit_test(a_digest_is_its_32_hexadecimal_digits),
       cmocka_unit_test(a_summary_is_told_in_words_and_other_json_is_refused),
+      cmocka_unit_test(the_page_of_files_holds_the_table),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
