@@ -78,12 +78,13 @@ static err metis_graph_make(const partition_graph *g, metis_graph *m) {
   return OK;
 }
 
-/* Candidate c: communication volume and edge cut in turn, each with seeds of its own.            */
+/* Candidate c, each with a seed of its own: the second minimises METIS's volume, the others its
+ * edge cut, which takes a quarter of the time and is nearly as good once refined. */
 static void divide_once(metis_graph *m, int parts, int c, idx_t *part) {
   idx_t options[METIS_NOPTIONS], loads = PARTITION_LOADS, number = parts, objective;
   METIS_SetDefaultOptions(options);
-  options[METIS_OPTION_OBJTYPE] = c == 0 ? METIS_OBJTYPE_VOL : METIS_OBJTYPE_CUT;
-  options[METIS_OPTION_SEED] = 1 + c;
+  options[METIS_OPTION_OBJTYPE] = c == 1 ? METIS_OBJTYPE_VOL : METIS_OBJTYPE_CUT;
+  options[METIS_OPTION_SEED] = c == 1 ? 1 : 2 + c / 2;
   options[METIS_OPTION_UFACTOR] = (idx_t)lround((PARTITION_IMBALANCE_AIM - 1) * 1000);
   const int status =
       METIS_PartGraphKway(&m->vertices, &loads, m->first, m->neighbour, m->weight, m->size, m->link,

@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum { PASSES_MAX = 4, MOVES_WITHOUT_GAIN = 400 };
-/* Steps over sources, about 10 ns each, after which refining ends where it stands. */
-#define WORK_MAX 1000000000LL
+/* Steps over sources, 10 to 25 ns each, after which refining ends where it stands. */
+#define WORK_MAX 400000000LL
 #define NO_MOVE INT64_MIN
 
 typedef struct {
