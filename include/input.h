@@ -21,6 +21,8 @@ COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
 
 typedef struct input_block input_block;
 
+enum { INPUT_CURRENT_CHUNK = 1024 };
+
 /* Inputs of one block: gid[neurons] in block order; event: those of the whole rank, borrowed while
  * building. Neurons of one population lie side by side, by ascending gid.                    */
 LOCAL input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t *gid,
@@ -32,7 +34,7 @@ LOCAL void input_begin_step(input_block *b, int64_t step);
 /* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
  * to[i] += sum of weights, in single or double precision as the model says.                  */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
-/* Currents of the same neurons in this step, real[count]; borrowed. */
+/* Currents of up to INPUT_CURRENT_CHUNK neurons from `first` on in this step, real[]; borrowed. */
 LOCAL const void *input_current(const input_block *b, uint32_t first);
 LOCAL size_t input_bytes(const input_block *b);
 

@@ -36,7 +36,9 @@ struct input_block {
   uint32_t *who;    /* [drawn] gid */
   uint16_t *counts; /* [POISSON_STEPS][drawn] */
   int64_t octet, step;
-  void *current;                        /* real[neurons] */
+  bool driven;   /* is any current on? */
+  void *current; /* real[neurons] */
+  void *none;    /* real[INPUT_CURRENT_CHUNK] zeros, for as long as none is on */
   size_t events, event_low, event_high; /* those of this step: [low, high) */
   block_event *event;
 };
@@ -142,6 +144,7 @@ input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t
   list_drawn(b, gid);
   add_events(b, gid, events, event);
   b->current = check_allocate(neurons, m->double_precision ? sizeof(double) : sizeof(float));
+  b->none = check_allocate(INPUT_CURRENT_CHUNK, sizeof(double));
   return b;
 }
 
@@ -155,6 +158,7 @@ void input_block_free(input_block *b) {
   free(b->who);
   free(b->counts);
   free(b->current);
+  free(b->none);
   free(b->event);
   free(b);
 }
@@ -166,9 +170,11 @@ static bool is_active(const block_input *in, int64_t step) {
 static void set_currents(input_block *b) {
   const bool wide = b->m->double_precision;
   memset(b->current, 0, b->neurons * (wide ? sizeof(double) : sizeof(float)));
+  b->driven = false;
   for (int k = 0; k < b->inputs; k++) {
     const block_input *in = &b->input[k];
     if (in->amplitude == 0 || !is_active(in, b->step)) continue;
+    b->driven = true;
     for (int s = 0; s < in->spans; s++)
       for (uint32_t i = 0; i < in->spans_list[s].count; i++) {
         const uint32_t at = in->spans_list[s].first + i;
@@ -265,8 +271,8 @@ void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, voi
 }
 
 const void *input_current(const input_block *b, uint32_t first) {
-  return (const char *)b->current +
-         first * (b->m->double_precision ? sizeof(double) : sizeof(float));
+  const size_t size = b->m->double_precision ? sizeof(double) : sizeof(float);
+  return b->driven ? (const char *)b->current + first * size : b->none;
 }
 
 size_t input_bytes(const input_block *b) {

@@ -1,5 +1,5 @@
 #include "random.h"
-#include "vector.h"
+#include "random_philox.h"
 
 #include <Random123/philox.h>
 #include <assert.h>
@@ -18,79 +18,39 @@ static uint32_t tag_of(random_purpose purpose, uint32_t index, uint64_t ordinal)
 random_words random_draw(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
                          uint64_t ordinal) {
   const philox4x32_ctr_t counter = {
-      {who, (uint32_t)ordinal, tag_of(purpose, index, ordinal), 0x5368696e}};
+      {who, (uint32_t)ordinal, tag_of(purpose, index, ordinal), RANDOM_TAG}};
   const philox4x32_ctr_t drawn = philox4x32(counter, key_of(seed));
   return (random_words){{drawn.v[0], drawn.v[1], drawn.v[2], drawn.v[3]}};
 }
 
-/* Philox4x32-10 on structure-of-arrays, so that the compiler makes vectors of it; Random123's own
- * function, which the tests compare it with, takes one counter at a time. */
-static inline __attribute__((always_inline)) void rounds(uint32_t x[4], uint32_t k0, uint32_t k1) {
-  for (int r = 0; r < 10; r++) {
-    const uint64_t p0 = (uint64_t)0xD2511F53u * x[0], p1 = (uint64_t)0xCD9E8D57u * x[2];
-    const uint32_t y0 = (uint32_t)(p1 >> 32) ^ x[1] ^ k0, y2 = (uint32_t)(p0 >> 32) ^ x[3] ^ k1;
-    x[1] = (uint32_t)p1, x[3] = (uint32_t)p0, x[0] = y0, x[2] = y2;
-    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-  }
-}
-
-enum { BATCH = 256 };
-
-typedef struct {
-  uint32_t k0, k1, who, low, tag;
-} batch_counter;
-
-VECTOR_CLONES static void draw_ordinals(batch_counter c, int count, uint32_t out[4][BATCH]) {
-  for (int i = 0; i < count; i++) {
-    uint32_t x[4] = {c.who, c.low + (uint32_t)i, c.tag, 0x5368696e};
-    rounds(x, c.k0, c.k1);
-    out[0][i] = x[0], out[1][i] = x[1], out[2][i] = x[2], out[3][i] = x[3];
-  }
-}
-
-VECTOR_CLONES static void draw_many(batch_counter c, const uint32_t *who, int count,
-                                    uint32_t out[4][BATCH]) {
-  for (int i = 0; i < count; i++) {
-    uint32_t x[4] = {who[i], c.low, c.tag, 0x5368696e};
-    rounds(x, c.k0, c.k1);
-    out[0][i] = x[0], out[1][i] = x[1], out[2][i] = x[2], out[3][i] = x[3];
-  }
-}
-
-static void copy_out(uint32_t from[4][BATCH], int first, int count, uint32_t *const out[4]) {
-  for (int w = 0; w < 4; w++)
-    if (out[w])
-      for (int i = 0; i < count; i++) out[w][first + i] = from[w][i];
-}
-
-static batch_counter counter_of(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
-                                uint64_t ordinal) {
-  const philox4x32_key_t key = key_of(seed);
-  return (batch_counter){key.v[0], key.v[1], who, (uint32_t)ordinal,
-                         tag_of(purpose, index, ordinal)};
-}
-
 void random_draw_ordinals(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
                           uint64_t first, int count, uint32_t *const out[4]) {
-  uint32_t drawn[4][BATCH];
+  const philox4x32_key_t key = key_of(seed);
   for (int done = 0, n; done < count; done += n) {
     const uint64_t ordinal = first + (uint64_t)done;
     const uint64_t until_carry = ((uint64_t)1 << 32) - (uint32_t)ordinal;
-    n = count - done < BATCH ? count - done : BATCH;
+    n = count - done < RANDOM_BATCH ? count - done : RANDOM_BATCH;
     if ((uint64_t)n > until_carry) n = (int)until_carry;
-    draw_ordinals(counter_of(seed, purpose, index, who, ordinal), n, drawn);
-    copy_out(drawn, done, n, out);
+    uint32_t counter[2][RANDOM_BATCH];
+    for (int i = 0; i < n; i++) {
+      counter[0][i] = who;
+      counter[1][i] = (uint32_t)ordinal + (uint32_t)i;
+    }
+    random_philox(counter, tag_of(purpose, index, ordinal), key.v[0], key.v[1], n, done, out);
   }
 }
 
 void random_draw_many(uint64_t seed, random_purpose purpose, uint32_t index, const uint32_t *who,
                       uint64_t ordinal, int count, uint32_t *const out[4]) {
-  uint32_t drawn[4][BATCH];
-  const batch_counter c = counter_of(seed, purpose, index, 0, ordinal);
+  const philox4x32_key_t key = key_of(seed);
   for (int done = 0, n; done < count; done += n) {
-    n = count - done < BATCH ? count - done : BATCH;
-    draw_many(c, who + done, n, drawn);
-    copy_out(drawn, done, n, out);
+    n = count - done < RANDOM_BATCH ? count - done : RANDOM_BATCH;
+    uint32_t counter[2][RANDOM_BATCH];
+    for (int i = 0; i < n; i++) {
+      counter[0][i] = who[done + i];
+      counter[1][i] = (uint32_t)ordinal;
+    }
+    random_philox(counter, tag_of(purpose, index, ordinal), key.v[0], key.v[1], n, done, out);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "step.h"
 #include "barrier.h"
 #include "step_update.h"
+#include "vector.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -153,7 +154,11 @@ static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
 void step_run(stepper *w, int64_t last) {
   if (last <= w->done) return;
 #pragma omp parallel num_threads(w->s->threads)
-  take_steps(w, omp_get_thread_num(), w->done + 1, last);
+  {
+    const unsigned before = vector_flush_subnormals();
+    take_steps(w, omp_get_thread_num(), w->done + 1, last);
+    vector_restore(before);
+  }
   w->done = last;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 1024 }; /* neurons whose input stays in the first-level cache */
+enum { CHUNK = INPUT_CURRENT_CHUNK }; /* neurons whose input stays in the first-level cache */
 
 typedef union {
   float single[CHUNK];

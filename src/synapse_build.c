@@ -121,56 +121,32 @@ typedef struct { /* an edge on its way into the block */
   uint32_t source, key;
 } packed_edge;
 
-/* Edges of some hundred targets at a time are sorted by source before they are written: each source
- * then gets a few neighbouring synapses at once, where writing edge by edge would miss the cache,
- * and the page table, on every one. First by groups of sources, then inside a group, so that the
- * sorting itself stays in the cache. */
-enum { BATCH_EDGES = 1 << 20, GROUPS = 128 };
+/* Edges wait in groups of sources until a group is full, and are then sorted by source and written:
+ * each source gets some neighbouring synapses at once, where writing edge by edge would miss the
+ * cache, and the page table, on every one; and the sorting itself stays in the cache. */
+enum { GROUPS = 128, GROUP_EDGES = 8192, AHEAD = 64 /* edges whose place is asked for */ };
 
 typedef struct {
-  size_t count, capacity;
-  packed_edge *edge, *grouped, *sorted; /* [capacity]; the last one holds one group at a time */
-  int group_shift;                      /* group of a source: source >> group_shift */
-  uint32_t *at;                         /* [2^group_shift + 1] */
-} batch;
+  int shift;    /* group of a source: source >> shift */
+  uint32_t *at; /* [2^shift + 1] */
+  uint32_t count[GROUPS];
+  packed_edge *edge;   /* [GROUPS][GROUP_EDGES] */
+  packed_edge *sorted; /* [GROUP_EDGES] */
+} waiting;
 
-static batch batch_create(uint32_t sources) {
-  batch list = {0};
-  while (sources >> list.group_shift >= GROUPS) list.group_shift++;
-  list.at = check_allocate(((size_t)1 << list.group_shift) + 1, sizeof *list.at);
+static waiting waiting_create(uint32_t sources) {
+  waiting list = {0};
+  while (sources >> list.shift >= GROUPS) list.shift++;
+  list.at = check_allocate(((size_t)1 << list.shift) + 1, sizeof *list.at);
+  list.edge = check_allocate_raw((size_t)GROUPS * GROUP_EDGES, sizeof *list.edge);
+  list.sorted = check_allocate_raw(GROUP_EDGES, sizeof *list.sorted);
   return list;
 }
 
-static void batch_free(batch *list) {
-  free(list->edge);
-  free(list->grouped);
-  free(list->sorted);
+static void waiting_free(waiting *list) {
   free(list->at);
-}
-
-static void batch_reserve(batch *list, size_t extra) {
-  if (list->count + extra <= list->capacity) return;
-  list->edge = check_grow(list->edge, &list->capacity, list->count + extra, sizeof *list->edge);
-  free(list->grouped);
+  free(list->edge);
   free(list->sorted);
-  list->grouped = check_allocate_raw(list->capacity, sizeof *list->grouped);
-  list->sorted = check_allocate_raw(list->capacity, sizeof *list->sorted);
-}
-
-/* Pack the edges of one target; false where their weights could overflow the input of one step. */
-static bool pack(builder *w, uint32_t target, const network_edges *edges, batch *list) {
-  const synapse_block *b = w->b;
-  uint64_t load = 0;
-  batch_reserve(list, edges->count);
-  for (size_t k = 0; k < edges->count; k++) {
-    const int64_t weight = edges->weight[k];
-    load += (uint64_t)(weight < 0 ? -weight : weight);
-    list->edge[list->count++] =
-        (packed_edge){.synapse = (uint64_t)weight << 16 | target,
-                      .source = find_source(b, edges->source[k]),
-                      .key = (uint32_t)((edges->delay[k] - 1) * b->receptors + edges->receptor[k])};
-  }
-  return load <= (b->wide ? (uint64_t)INT64_MAX : INT32_MAX);
 }
 
 static void write_sorted(builder *w, const packed_edge *sorted, size_t count) {
@@ -182,6 +158,9 @@ static void write_sorted(builder *w, const packed_edge *sorted, size_t count) {
   uint32_t *restrict position = w->position;
   const bool is_wide = b->wide, is_narrow_key = w->narrow_key;
   for (size_t k = 0; k < count; k++) {
+    const uint32_t soon = position[sorted[k + AHEAD < count ? k + AHEAD : k].source];
+    __builtin_prefetch((char *)b->synapse + (size_t)soon * (is_wide ? 8 : 4), 1);
+    __builtin_prefetch((char *)w->key + (size_t)soon * (is_narrow_key ? 1 : 2), 1);
     const uint32_t to = position[sorted[k].source]++;
     if (is_wide)
       wide[to] = sorted[k].synapse;
@@ -194,45 +173,51 @@ static void write_sorted(builder *w, const packed_edge *sorted, size_t count) {
   }
 }
 
-/* Sort one group by source and write it. */
-static void write_group(builder *w, batch *list, const packed_edge *edge, size_t count) {
-  const uint32_t size = (uint32_t)1 << list->group_shift, mask = size - 1;
+/* Sort one group by source, stably, and write it. */
+static void write_group(builder *w, waiting *list, uint32_t group) {
+  const uint32_t size = (uint32_t)1 << list->shift, mask = size - 1, count = list->count[group];
+  const packed_edge *edge = list->edge + (size_t)group * GROUP_EDGES;
   memset(list->at, 0, ((size_t)size + 1) * sizeof *list->at);
-  for (size_t k = 0; k < count; k++) list->at[(edge[k].source & mask) + 1]++;
+  for (uint32_t k = 0; k < count; k++) list->at[(edge[k].source & mask) + 1]++;
   for (uint32_t s = 0; s < size; s++) list->at[s + 1] += list->at[s];
-  for (size_t k = 0; k < count; k++) list->sorted[list->at[edge[k].source & mask]++] = edge[k];
+  for (uint32_t k = 0; k < count; k++) list->sorted[list->at[edge[k].source & mask]++] = edge[k];
   write_sorted(w, list->sorted, count);
+  list->count[group] = 0;
 }
 
-static void write_batch(builder *w, batch *list) {
-  size_t first[GROUPS + 1] = {0}, at[GROUPS];
-  for (size_t k = 0; k < list->count; k++) first[(list->edge[k].source >> list->group_shift) + 1]++;
-  for (int g = 0; g < GROUPS; g++) first[g + 1] += first[g];
-  memcpy(at, first, sizeof at);
-  for (size_t k = 0; k < list->count; k++)
-    list->grouped[at[list->edge[k].source >> list->group_shift]++] = list->edge[k];
-  for (int g = 0; g < GROUPS; g++)
-    write_group(w, list, list->grouped + first[g], first[g + 1] - first[g]);
-  list->count = 0;
+/* Take the edges of one target; false where their weights could overflow the input of one step. */
+static bool take_edges(builder *w, uint32_t target, const network_edges *edges, waiting *list) {
+  const synapse_block *b = w->b;
+  uint64_t load = 0;
+  for (size_t k = 0; k < edges->count; k++) {
+    const int64_t weight = edges->weight[k];
+    const uint32_t source = find_source(b, edges->source[k]), group = source >> list->shift;
+    load += (uint64_t)(weight < 0 ? -weight : weight);
+    list->edge[(size_t)group * GROUP_EDGES + list->count[group]++] =
+        (packed_edge){.synapse = (uint64_t)weight << 16 | target,
+                      .source = source,
+                      .key = (uint32_t)((edges->delay[k] - 1) * b->receptors + edges->receptor[k])};
+    if (list->count[group] == GROUP_EDGES) write_group(w, list, group);
+  }
+  return load <= (b->wide ? (uint64_t)INT64_MAX : INT32_MAX);
 }
 
 static err fill(builder *w) {
   synapse_block *b = w->b;
   network_edges edges = {0};
-  batch list = batch_create(b->sources);
+  waiting list = waiting_create(b->sources);
   err e = OK;
   for (uint32_t i = 0; i < b->neurons && e == OK; i++) {
     edges.count = 0;
     network_in_edges(w->n, w->gid[i], &edges);
-    if (!pack(w, i, &edges, &list))
+    if (!take_edges(w, i, &edges, &list))
       e = check_fail(ERR_USER,
                      "neuron %u: its %zu synapses could bring more than a sum of 16-bit weights "
                      "holds in one step; set simulation.precision: double",
                      w->gid[i], edges.count);
-    if (list.count >= BATCH_EDGES) write_batch(w, &list);
   }
-  write_batch(w, &list);
-  batch_free(&list);
+  for (uint32_t g = 0; g < GROUPS; g++) write_group(w, &list, g);
+  waiting_free(&list);
   free_edges(&edges);
   return e;
 }

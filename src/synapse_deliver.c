@@ -7,10 +7,15 @@
 /* Cursors whose synapses are asked for before they are needed. */
 enum { AHEAD = 12, LINE = 64 };
 
-static synapse_slot *slot_of(synapse_block *b, int64_t step) { return &b->slot[step % b->slots]; }
+static int slot_of(const synapse_block *b, int64_t step) { return (int)(step % b->slots); }
 
-static inline void wait(synapse_block *b, uint32_t run, uint32_t first, int64_t due) {
-  synapse_slot *slot = slot_of(b, due);
+/* `from` + steps, 0 <= steps < slots, without a division. */
+static inline int slot_after(const synapse_block *b, int from, int steps) {
+  return from + steps < b->slots ? from + steps : from + steps - b->slots;
+}
+
+static inline void wait(synapse_block *b, uint32_t run, uint32_t first, int due_slot) {
+  synapse_slot *slot = &b->slot[due_slot];
   if (slot->count == slot->capacity)
     slot->cursor = check_grow(slot->cursor, &slot->capacity, slot->count + 1, sizeof *slot->cursor);
   const synapse_run r = b->run[run];
@@ -26,7 +31,7 @@ void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) 
   uint32_t first = b->first_synapse[i];
   for (uint32_t run = b->first_run[i]; run < b->first_run[i + 1]; run++) {
     if (step + b->run[run].delay > after) {
-      wait(b, run, first, step + b->run[run].delay);
+      wait(b, run, first, slot_of(b, step + b->run[run].delay));
       return;
     }
     first += b->run[run].count;
@@ -52,29 +57,36 @@ static inline void prefetch_cursor(const synapse_block *b, const synapse_cursor 
 DEFINE_DELIVER(deliver_narrow, uint32_t, int32_t, NARROW_WEIGHT)
 DEFINE_DELIVER(deliver_wide, uint64_t, int64_t, WIDE_WEIGHT)
 
-uint64_t synapse_deliver(synapse_block *b, int64_t step) {
-  synapse_slot *slot = slot_of(b, step);
-  const size_t size = b->wide ? 8 : 4;
+/* One copy for each width, so that the loop over synapses has no choice to make. */
+static inline __attribute__((always_inline)) uint64_t deliver_slot(synapse_block *b, int now,
+                                                                   bool wide) {
+  synapse_slot *slot = &b->slot[now];
   uint64_t events = 0;
   size_t asked = slot->delivered;
   for (; slot->delivered < slot->count; slot->delivered++) {
     for (; asked < slot->count && asked < slot->delivered + AHEAD; asked++)
-      prefetch_cursor(b, &slot->cursor[asked], size);
+      prefetch_cursor(b, &slot->cursor[asked], wide ? 8 : 4);
     const synapse_cursor c = slot->cursor[slot->delivered];
-    if (b->wide)
+    if (wide)
       deliver_wide(b, &c);
     else
       deliver_narrow(b, &c);
     events += c.count;
     const synapse_run done = b->run[c.run];
     if (done.last) continue;
-    wait(b, c.run + 1, c.first + c.count, step - done.delay + b->run[c.run + 1].delay);
+    const int steps = b->run[c.run + 1].delay - done.delay;
+    wait(b, c.run + 1, c.first + c.count, slot_after(b, now, steps));
   }
   return events;
 }
 
+uint64_t synapse_deliver(synapse_block *b, int64_t step) {
+  const int now = slot_of(b, step);
+  return b->wide ? deliver_slot(b, now, true) : deliver_slot(b, now, false);
+}
+
 void synapse_finish(synapse_block *b, int64_t step) {
-  synapse_slot *slot = slot_of(b, step);
+  synapse_slot *slot = &b->slot[slot_of(b, step)];
   slot->count = slot->delivered = 0;
 }
 
