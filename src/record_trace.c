@@ -390,7 +390,7 @@ static double *exchange_rows(record_traces *t, const report *p, size_t rows) {
     sent[r] = (int)(rows * p->send[r]);
     got_at[r] = (int)coming;
     got[r] = (int)(rows * p->receive[r]);
-    for (size_t row = 0; row < rows; row++)
+    for (size_t row = 0; row < rows && p->send[r]; row++)
       memcpy(packed + at + row * p->send[r], p->kept + row * p->count + first,
              p->send[r] * sizeof *packed);
     first += p->send[r];
