@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# What users do wrong ends in a message and a status that is not 0, never in a hang, and nothing is
+# destroyed; what looks odd but is allowed works. Alone and on two ranks.
+set -uo pipefail
+source=${SHINKEI_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+shinkei=${SHINKEI:-$source/build/shinkei}
+python=${PYTHON:-/usr/bin/python3}
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export OMPI_MCA_orte_tmpdir_base=$work/mpi
+mkdir mpi
+limit=60 # [s] longer is a hang
+checks=0 failures=0
+
+verdict() { # holds (0 or 1), text
+  checks=$((checks + 1))
+  if [ "$1" = 0 ]; then echo "ok      $2"; else echo "FAILED  $2"; failures=$((failures + 1)); fi
+}
+
+# Run with 1 and 2 ranks: refuses NAME PATTERN ARGUMENTS...: status 1 to 123, a message with PATTERN
+# (extended regular expression) that is printed once, no hang.
+refuses() {
+  local name=$1 pattern=$2 ranks status
+  shift 2
+  for ranks in 1 2; do
+    if [ "$ranks" = 1 ]; then
+      timeout "$limit" "$shinkei" "$@" >log 2>&1
+    else
+      timeout "$limit" mpirun -n 2 "$shinkei" "$@" >log 2>&1
+    fi
+    status=$?
+    if [ $status = 124 ]; then
+      verdict 1 "$name, $ranks ranks: hangs"
+    elif [ $status = 0 ] || [ $status -gt 123 ]; then
+      verdict 1 "$name, $ranks ranks: status $status"; cat log
+    elif [ "$(grep -cE -- "$pattern" log)" != 1 ]; then
+      verdict 1 "$name, $ranks ranks: no single message with '$pattern'"; cat log
+    else
+      verdict 0 "$name, $ranks ranks: $(grep -E -- "$pattern" log | head -1 | cut -c1-150)"
+    fi
+  done
+}
+
+works() { # works NAME RANKS ARGUMENTS...
+  local name=$1 ranks=$2 status
+  shift 2
+  timeout "$limit" mpirun -n "$ranks" "$shinkei" "$@" >log 2>&1
+  status=$?
+  [ $status = 0 ] || cat log
+  verdict $((status != 0)) "$name"
+}
+
+cat >small.yaml <<'END'
+simulation: {dt: 0.1, duration: 20, seed: 3}
+populations:
+  A: {size: 40, neuron: iaf_psc_exp}
+projections:
+  - {source: A, target: A, rule: fixed_indegree, indegree: 4, weight: 30.0, delay: 1.0}
+inputs:
+  - {type: poisson, target: A, rate: 8000, weight: 200.0}
+END
+
+# The command line.
+refuses "no such subcommand" "dance" dance
+refuses "no such option" "--dance" run small.yaml --dance
+refuses "no model file named" "MODEL|model file" run
+refuses "no such model file" "nowhere.yaml" run nowhere.yaml --out o
+refuses "not a number" "duration" run small.yaml --duration soon --out o
+refuses "unknown key of --set" "simulation.speed" run small.yaml --set simulation.speed=3 --out o
+refuses "no threads" "threads" run small.yaml --threads 0 --out o
+refuses "no such partition" "partition|nowhere.h5" run small.yaml --partition nowhere.h5 --out o
+
+# The output folder.
+: >file
+refuses "output folder is a file" "file" run small.yaml --out file
+refuses "output folder below a file" "file" run small.yaml --out file/out
+if [ -d /proc/sys ]; then
+  refuses "output folder cannot be written" "/proc/sys/shinkei" run small.yaml --out /proc/sys/shinkei
+fi
+works "a first run" 1 run small.yaml --out kept
+sum=$(cat kept/* | sha256sum)
+refuses "an earlier run in the output folder" "overwrite" run small.yaml --out kept
+[ "$sum" = "$(cat kept/* | sha256sum)" ]
+verdict $? "the earlier run is as it was"
+works "--overwrite" 1 run small.yaml --out kept --overwrite
+mkdir foreign && echo precious >foreign/diary.txt
+works "an output folder with files of others" 2 run small.yaml --out foreign --overwrite
+[ "$(cat foreign/diary.txt)" = precious ]
+verdict $? "files of others are as they were"
+
+# Connectomes.
+cat >fly.yaml <<'END'
+simulation: {dt: 0.1, duration: 5, seed: 3}
+populations:
+  A: {size: 40, neuron: shiu_lif}
+projections:
+  - {source: A, target: A, rule: file, file: edges.h5, edges: A_A, weight: {attribute: w, scale: 0.3}, delay: 1.8}
+END
+make_edges() { # what to do to a sound file, in Python
+  "$python" - "$1" <<'END'
+import sys
+import h5py, numpy as np
+with h5py.File("edges.h5", "w") as file:
+    group = file.create_group("edges/A_A")
+    random = np.random.default_rng(1)
+    for name in ("source_node_id", "target_node_id"):
+        group[name] = random.integers(0, 40, 300).astype(np.uint64)
+        group[name].attrs["node_population"] = "A"
+    group["edge_group_id"] = np.zeros(300, np.uint32)
+    group["edge_group_index"] = np.arange(300, dtype=np.uint64)
+    group["edge_type_id"] = np.zeros(300, np.uint64)
+    group["0/w"] = random.integers(-9, 9, 300).astype(np.int32)
+    exec(sys.argv[1])
+END
+}
+make_edges ""
+works "a sound connectome" 2 run fly.yaml --out o --overwrite
+rm edges.h5
+refuses "a connectome file that is missing" "edges.h5" run fly.yaml --out o --overwrite
+echo "pre,post,weight" >edges.h5
+refuses "a connectome file that is not HDF5" "edges.h5" run fly.yaml --out o --overwrite
+make_edges ""
+head -c 2000 edges.h5 >truncated.h5 && mv truncated.h5 edges.h5
+refuses "a connectome file that is truncated" "edges.h5" run fly.yaml --out o --overwrite
+make_edges 'group["source_node_id"][7] = 40'
+refuses "a source out of range" "40" run fly.yaml --out o --overwrite
+make_edges 'group["target_node_id"][299] = 1 << 40'
+refuses "a target out of range" "1099511627776" run fly.yaml --out o --overwrite
+make_edges 'del group["0/w"]; group["0/w"] = np.zeros(299)'
+refuses "arrays of different lengths" "299" run fly.yaml --out o --overwrite
+make_edges 'del group["target_node_id"]'
+refuses "an array that is missing" "target_node_id" run fly.yaml --out o --overwrite
+make_edges 'del group["0/w"]'
+refuses "an attribute that is missing" "0/w|'w'|\"w\"| w " run fly.yaml --out o --overwrite
+make_edges 'del group["0/w"]; group["0/w"] = np.full(300, np.nan)'
+refuses "a weight that is not a number" "nan" run fly.yaml --out o --overwrite
+refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
+
+# Odd, but allowed.
+works "more ranks than neurons" 3 run small.yaml --set populations.A.size=2 --out few
+works "zero spikes" 2 run small.yaml --set inputs.0.rate=0 --out silent
+grep -Eq '"spikes": *0[,}]?' silent/summary.json
+verdict $? "the summary of a silent run says 0 spikes"
+cat >empty.yaml <<'END'
+simulation: {duration: 5}
+populations:
+  A: {size: 0, neuron: iaf_psc_exp}
+  B: {size: 3, neuron: iaf_psc_exp}
+projections:
+  - {source: A, target: B, rule: all_to_all, weight: 1.0, delay: 1.0}
+  - {source: B, target: A, rule: all_to_all, weight: 1.0, delay: 1.0}
+inputs:
+  - {type: poisson, target: A, rate: 100, weight: 1.0}
+END
+works "a population of size 0" 2 run empty.yaml --out empty
+refuses "no neuron at all" "no neurons" run empty.yaml --set populations.B.size=0 --out none
+works "a run of no length" 2 run small.yaml --duration 0 --out short
+
+# Help, and what the program writes can be read by it again.
+for sub in "" run partition validate info; do
+  # shellcheck disable=SC2086
+  timeout "$limit" "$shinkei" $sub --help >log 2>&1
+  verdict $? "shinkei $sub --help"
+done
+works "validate" 1 validate small.yaml
+works "info of a record" 1 info kept/spikes.h5
+works "the effective model is a model" 1 run kept/effective.yaml --out again
+[ "$(grep spike_digest kept/summary.json)" = "$(grep spike_digest again/summary.json)" ]
+verdict $? "it gives the same spikes"
+echo "a b c" >words.txt
+refuses "info of a file of another kind" "words.txt" info words.txt
+
+echo "$((checks - failures)) of $checks checks hold"
+[ "$failures" = 0 ]
