@@ -3,8 +3,10 @@
 Environment: SHINKEI, the binary; SHINKEI_SOURCE, the source tree; SHINKEI_SHARED, the folder of
 reference data (default: shared/ beside the source tree).
 """
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,10 @@ os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
 os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
 os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
 os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+# Open MPI removes its folder in /tmp under the feet of other jobs that begin at the same time.
+if "OMPI_MCA_orte_tmpdir_base" not in os.environ:
+    os.environ["OMPI_MCA_orte_tmpdir_base"] = tempfile.mkdtemp(prefix="shinkei-")
+    atexit.register(shutil.rmtree, os.environ["OMPI_MCA_orte_tmpdir_base"], ignore_errors=True)
 
 
 def skip(reason):

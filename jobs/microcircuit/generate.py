@@ -86,14 +86,14 @@ def external_current(target):
 
 def projection(target, source, scale, k, dt):
     weight = mean_weight(target, source) / math.sqrt(k)
-    delay = DELAY_INHIBITORY if source % 2 else DELAY_EXCITATORY
+    delay = DELAY_INHIBITORY if source % 2 else DELAY_EXCITATORY  # what rounds to 0 is redrawn
     bound = {"max": 0.0} if source % 2 else {"min": 0.0}
     return {
         "source": POPULATIONS[source], "target": POPULATIONS[target], "rule": "fixed_total",
         "total": round(full_synapses(target, source) * scale * k),
         "weight": {"normal": {"mean": round(weight, 4),
                               "sd": round(abs(weight) * WEIGHT_CV, 4), **bound}},
-        "delay": {"normal": {"mean": delay, "sd": delay * DELAY_CV, "min": dt}},
+        "delay": {"normal": {"mean": delay, "sd": delay * DELAY_CV, "min": dt / 2}},
     }
 
 
