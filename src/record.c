@@ -371,8 +371,10 @@ static err flush_spikes(record *r, int64_t step) {
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, c.total, populations, MPI_UINT64_T, MPI_SUM, r->comm));
   for (int p = 0; p < populations; p++)
     if (r->series[p] >= 0) r->rows[r->series[p]] = r->rows[r->series[p] + 1] = c.total[p];
-  err e = record_file_reserve(r->spikes_file, r->rows);
-  if (e == OK) {
+  uint64_t all = 0;
+  for (int p = 0; p < populations; p++) all += c.total[p];
+  err e = all ? record_file_reserve(r->spikes_file, r->rows) : OK;
+  if (e == OK && all) {
     int step_bits = 1;
     while ((step - r->flushed) >> step_bits) step_bits++;
     record_sort(r->comm, step_bits + r->gid_bits, &r->kept, &r->scratch);
