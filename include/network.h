@@ -51,6 +51,11 @@ LOCAL void network_in_sources(const network *n, uint32_t gid, network_edges *edg
 LOCAL double network_weight_scale(const network *n, int population, int receptor);
 /* Largest delay of any edge of the whole network [dt]; 1 where there is none.                 */
 LOCAL int network_max_delay(const network *n);
+/* Synapses of one projection, and over how many different delays they lie; whether its edges are
+ * brought to their targets by network_collect. */
+LOCAL double network_projection_synapses(const network *n, int projection);
+LOCAL int network_projection_delays(const network *n, int projection);
+LOCAL bool network_is_collected(const network *n, int projection);
 /* Synapses of the whole network: exact for every rule but pairwise_bernoulli (its mean).      */
 LOCAL double network_expected_synapses(const network *n);
 /* Expected in-degree of a neuron of the population, files included.                           */

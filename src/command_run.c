@@ -31,11 +31,10 @@ static void set(run_options *o, const char *key, const char *value) {
 }
 
 static err set_pair(run_options *o, char *pair) {
-  char *equals = strchr(pair, '=');
-  if (!equals || equals == pair) return check_fail(ERR_USER, "--set %s: KEY=VALUE is needed", pair);
-  *equals = 0;
-  set(o, pair, equals + 1);
-  return OK;
+  model_setting setting;
+  const err e = model_setting_split(pair, &setting);
+  if (e == OK) set(o, setting.key, setting.value);
+  return e;
 }
 
 static err parse_threads(run_options *o, const char *text) {

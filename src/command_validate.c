@@ -1,5 +1,6 @@
 #include "agree.h"
 #include "commands.h"
+#include "memory.h"
 #include "network.h"
 
 #include <getopt.h>
@@ -23,7 +24,6 @@ static const char help[] =
     "  -h, --help       print this and end\n";
 
 /* What a run needs, all ranks together; measured on the microcircuit. */
-static const double bytes_per_synapse = 4.2, bytes_per_neuron = 64;
 
 typedef struct {
   const char *path;
@@ -139,9 +139,8 @@ static void print_words(const model *m, const network *n) {
          grouped((double)model_steps(m, m->duration + m->warm_up), text[0]), m->dt);
   printf("precision: %s; seed: %llu\n", m->double_precision ? "double" : "single",
          (unsigned long long)m->seed);
-  printf("memory: about %s in all (%.1f bytes a synapse, %.0f a neuron)\n",
-         bytes_text(bytes_per_synapse * synapses + bytes_per_neuron * m->neurons, memory),
-         bytes_per_synapse, bytes_per_neuron);
+  printf("memory: about %s on one rank; shinkei plan tells more\n",
+         bytes_text(memory_predict(n, 1, 1).total, memory));
 }
 
 static err validate(const validate_options *o, bool prints) {

@@ -13,6 +13,7 @@ static const struct {
   const char *meaning;
 } commands[] = {
     {"run", run_command, "simulate a model and record it"},
+    {"plan", plan_command, "predict the memory and the work of a run"},
     {"validate", validate_command, "check a model and the files it names"},
     {"info", info_command, "say in words what is in a file"},
     {"partition", partition_command, "divide a model's network without simulating it"},

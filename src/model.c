@@ -134,7 +134,8 @@ int model_variant_of(const model_population *p, uint32_t node) {
   return 0;
 }
 
-static double expected_indegree(const model *m, const model_projection *p) {
+double model_projection_indegree(const model *m, int projection) {
+  const model_projection *p = &m->projection[projection];
   const double sources = m->population[p->source].size, targets = m->population[p->target].size;
   const bool own = p->source == p->target && !p->autapses;
   if (targets == 0) return 0;
@@ -160,6 +161,6 @@ static double expected_indegree(const model *m, const model_projection *p) {
 double model_expected_indegree(const model *m, int population) {
   double sum = 0;
   for (int i = 0; i < m->projections; i++)
-    if (m->projection[i].target == population) sum += expected_indegree(m, &m->projection[i]);
+    if (m->projection[i].target == population) sum += model_projection_indegree(m, i);
   return sum;
 }

@@ -249,21 +249,34 @@ double network_weight_scale(const network *n, int population, int receptor) {
 
 int network_max_delay(const network *n) { return n->max_delay; }
 
-double network_expected_indegree(const network *n, int population) {
-  double sum = model_expected_indegree(n->m, population);
-  for (int j = 0; j < n->m->projections; j++) {
-    const model_projection *p = &n->m->projection[j];
-    if (p->target == population && p->rule == RULE_FILE && n->m->population[population].size > 0)
-      sum += (double)n->projection[j].edges.total / n->m->population[population].size;
-  }
-  return sum;
+double network_projection_synapses(const network *n, int projection) {
+  const model_projection *p = &n->m->projection[projection];
+  if (p->rule == RULE_FILE) return (double)n->projection[projection].edges.total;
+  return model_projection_indegree(n->m, projection) * n->m->population[p->target].size;
+}
+
+int network_projection_delays(const network *n, int projection) {
+  const int from_file = n->max_delay; /* at most */
+  return n->projection[projection].delay.count > 0 ? n->projection[projection].delay.count
+                                                   : from_file;
+}
+
+bool network_is_collected(const network *n, int projection) {
+  return network_rule_is_collected(n->m->projection[projection].rule);
 }
 
 double network_expected_synapses(const network *n) {
   double sum = 0;
-  for (int p = 0; p < n->m->populations; p++)
-    sum += network_expected_indegree(n, p) * n->m->population[p].size;
+  for (int j = 0; j < n->m->projections; j++) sum += network_projection_synapses(n, j);
   return sum;
+}
+
+double network_expected_indegree(const network *n, int population) {
+  double sum = 0;
+  for (int j = 0; j < n->m->projections; j++)
+    if (n->m->projection[j].target == population) sum += network_projection_synapses(n, j);
+  const uint32_t size = n->m->population[population].size;
+  return size > 0 ? sum / size : 0;
 }
 
 void network_explicit_edges(const network *n, size_t *count, uint32_t **source, uint32_t **target) {

@@ -1,6 +1,7 @@
 #include "run.h"
 #include "agree.h"
 #include "machine.h"
+#include "memory.h"
 #include "partition.h"
 #include "record.h"
 #include "run_folder.h"
@@ -48,18 +49,14 @@ typedef struct {
 
 /* What the job will need on this node against what is there; refused unless forced. */
 static err check_memory(const run *x) {
-  const model *m = x->m;
-  const double synapse = m->double_precision ? 8.2 : 4.2;
-  const double key = network_max_delay(x->n) * 2 <= 256 ? 1 : 2; /* while building */
-  const double neuron = m->double_precision ? 120 : 80;
-  const double total = network_expected_synapses(x->n) * (synapse + key) + m->neurons * neuron;
-  const double here = total * x->node.local_ranks / x->ranks;
+  const memory_need need = memory_predict(x->n, x->ranks, x->threads);
+  const double here = need.total * x->node.local_ranks / x->ranks;
   if (here <= (double)x->node.memory_available || x->options->force) return OK;
   return check_fail(
       ERR_USER,
       "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %d of %d ranks there), "
       "but %.1f GB are free; use more nodes, or --force to try all the same",
-      x->options->model, here / 1e9, network_expected_synapses(x->n), m->neurons,
+      x->options->model, here / 1e9, network_expected_synapses(x->n), x->m->neurons,
       x->node.local_ranks, x->ranks, (double)x->node.memory_available / 1e9);
 }
 

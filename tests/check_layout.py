@@ -13,14 +13,14 @@ from program import SOURCE, Verdict, Workspace
 # group may include each other; FOUNDATIONS may be included by all.
 FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"}, {"synapse", "shard", "exchange"},
         {"record", "learn"}, {"checkpoint"}, {"step"}, {"simulation", "run"}, {"cli", "main"}]
-FOUNDATIONS = {"check", "agree", "random", "vector"}
+FOUNDATIONS = {"check", "agree", "random", "vector", "machine"}
 # The measure of integration reads arrays and files, never the simulator.
 ANALYSIS_MAY_USE = FOUNDATIONS
 # Who may include a library's header: modules, and whole folders where a name ends in "/".
 LIBRARY_HEADERS = {
     "metis.h": {"partition/"},
     "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "shard"},
-    "mpi.h": {"agree", "directory", "network", "partition", "synapse", "shard", "exchange", "record", "checkpoint",
+    "mpi.h": {"agree", "directory", "machine", "network", "partition", "synapse", "shard", "exchange", "record", "checkpoint",
               "step", "simulation", "run", "cli", "main", "phi", "input", "learn", "watchdog"},
 }
 HDF5_FILES = re.compile(r"(file|record|checkpoint|trace|info|input)")  # in the name of the file
