@@ -137,7 +137,7 @@ err phi_iit4_complexes_compute(const phi_network *network, phi_iit4_complexes *c
   for (uint32_t nodes = 1; nodes <= all; nodes++) complexes->candidate[nodes - 1].nodes = nodes;
   qsort(complexes->candidate, all, sizeof *complexes->candidate, compare_candidates);
   err result = evaluate_candidate(network, &complexes->candidate[0]);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (all > 63)
   for (int k = 1; k < (int)all; k++)
     if (result == OK) (void)evaluate_candidate(network, &complexes->candidate[k]);
   if (result == OK)

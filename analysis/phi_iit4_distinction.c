@@ -35,6 +35,7 @@ typedef struct {
   double cutoff; /* sums above it are of no interest */
   double best;   /* smallest sum below -PHI_TIE so far, or PHI_TIE */
   choice better; /* the choice of that sum */
+  choice widest; /* of the ties the one that cuts most */
   int tie_count;
   choice ties[TIED_CHOICES];
 } joint;
@@ -101,7 +102,7 @@ static void list_choices(joint *in, choice *picked, int j, double sum, const dou
   }
 }
 
-/* Best choice within the present blocks; its sum. */
+/* Best choice within the present blocks, of equal ones the one that cuts most; its sum. */
 static double choose(const joint *in, choice *picked, double *least_of) {
   const int c = in->chooser_count;
   double sum = -in->fraction * c * in->domain_count;
@@ -109,8 +110,11 @@ static double choose(const joint *in, choice *picked, double *least_of) {
     double least = in->weight[j];
     picked->kept[j] = 0;
     for (int block = 0; block < in->block_count; block++) {
-      const double weight = in->weight[in->blocks[block] * c + j];
-      if (weight < least) least = weight, picked->kept[j] = (uint16_t)in->blocks[block];
+      const double more = in->weight[in->blocks[block] * c + j] - least;
+      const bool cuts_more = popcount(in->blocks[block]) < popcount(picked->kept[j]);
+      if (more > (cuts_more ? PHI_TIE / 100 : -PHI_TIE / 100)) continue;
+      least += more;
+      picked->kept[j] = (uint16_t)in->blocks[block];
     }
     least_of[j] = least;
     sum += least;
@@ -144,6 +148,7 @@ static void visit_partition(joint *in) {
     in->best = in->cutoff = sum;
     in->better = picked;
   } else if (in->best >= -PHI_TIE && sum <= PHI_TIE) {
+    if (connections_of(in, &picked) > connections_of(in, &in->widest)) in->widest = picked;
     least_after[in->chooser_count] = 0;
     for (int j = in->chooser_count; j-- > 0;) least_after[j] = least_after[j + 1] + least_of[j];
     list_choices(in, &picked, 0, -in->fraction * in->chooser_count * in->domain_count, least_after);
@@ -207,12 +212,12 @@ static double minimise(joint *in, choice *picked) {
         in->selectivity * loss / connections * in->chooser_count * in->domain_count;
     if (bound < in->worth - PHI_TIE) return bound;
     weigh(in, loss / connections);
+    in->widest = *picked;
     if (!improve(in)) break;
     *picked = in->better;
   }
-  for (int k = 0; k < in->tie_count; k++)
-    if (connections_of(in, &in->ties[k]) > connections_of(in, picked)) *picked = in->ties[k];
-  if (!in->tie_count) in->ties[in->tie_count++] = *picked;
+  *picked = in->widest;
+  if (!in->tie_count) in->tie_count = 1;
   return in->selectivity * loss_of(in, picked);
 }
 
@@ -358,6 +363,7 @@ static double integrate_state(search *s, uint32_t mechanism, uint32_t purview, u
   side->probability = s->forward[local];
   side->partitioned_probability = s->forward[local] * exp2(-loss_of(in, &picked));
   side->connection_count = connections_of(in, &picked);
+  side->partition_tie_count = in->tie_count;
   side->normalized_phi = side->phi / side->connection_count;
   describe_parts(s, &picked, mechanism, purview, side);
   return side->phi;

@@ -391,21 +391,38 @@ static void fill_integration(const phi_candidate *candidate, const system_probab
       direction == CAUSE ? p->forward_cause[state] / p->sum_cause : p->forward_effect[state];
 }
 
-/* The smallest fraction of every tied state of one direction. */
-static double *smallest_fractions(const phi_candidate *candidate, const system_probabilities *p,
-                                  int direction, int count, const uint32_t *states) {
+/* What one specified state of one direction leaves of its partitions. */
+typedef struct {
+  double fraction; /* smallest phi / connections, 0 where a partition makes no difference */
+  double phi;      /* of the partition with that fraction that cuts most */
+} minimum;
+
+/* Of the partitions with the smallest fraction one that cuts most. */
+static phi_iit4_system_partition largest_of_ties(const integration *in, program *run,
+                                                 double fraction) {
+  phi_iit4_system_partition theta;
+  prepare(in, run, fraction + PHI_TIE / 100); /* a touch in favour of more connections */
+  best_partition(in, run, &theta);
+  return theta;
+}
+
+static minimum *state_minima(const phi_candidate *candidate, const system_probabilities *p,
+                             int direction, int count, const uint32_t *states) {
   integration in = make_integration(candidate->unit_count);
   program run = make_program(in.all);
   phi_iit4_system_partition theta;
-  double *fraction = check_allocate((size_t)count, sizeof *fraction);
+  minimum *result = check_allocate((size_t)count, sizeof *result);
   for (int k = 0; k < count; k++) {
     fill_integration(candidate, p, direction, states[k], &in);
-    fraction[k] = in.selectivity * (in.unit_count == 1 ? self_loop_fraction(&in, &theta)
-                                                       : smallest_fraction(&in, &run, &theta));
+    const double fraction =
+        in.unit_count == 1 ? self_loop_fraction(&in, &theta) : smallest_fraction(&in, &run, &theta);
+    if (fraction > 0 && in.unit_count > 1) theta = largest_of_ties(&in, &run, fraction);
+    result[k] =
+        (minimum){in.selectivity * fraction, fraction > 0 ? integration_of(&in, &theta) : 0};
   }
   free(run.inner);
   free(in.loss[0]);
-  return fraction;
+  return result;
 }
 
 /* -1, 0, 1: cut matrices read row by row (row: from, column: to). */
@@ -419,50 +436,64 @@ static int compare_cut_matrices(const phi_iit4_system_partition *a,
   return 0;
 }
 
-/* The minimum partition of one pair of specified states, and its ties, into `system`. */
+/* The partitions of one direction with the smallest fraction. */
+static void list_minima(const integration *in, program *run, bool reducible, tie_search *search) {
+  phi_iit4_system_partition theta;
+  search->in = in;
+  if (in->unit_count == 1) {
+    self_loop_fraction(in, &theta);
+    if (!search->count) search->list[search->count++] = theta;
+    return;
+  }
+  const double fraction = smallest_fraction(in, run, &theta);
+  if (reducible) { /* any partition that makes no difference will do */
+    if (integration_of(in, &theta) <= PHI_TIE) keep_tie(search, &theta);
+    return;
+  }
+  theta = largest_of_ties(in, run, fraction);
+  keep_tie(search, &theta);
+  prepare(in, run, fraction);
+  search_ties(search);
+}
+
+/* The larger phi, then the smallest cut matrix. */
+static int choose_partition(const integration *in, int count, phi_iit4_system_partition *list) {
+  int best = 0;
+  for (int k = 0; k < count; k++) {
+    phi_iit4_system_partition *theta = &list[k];
+    theta->phi_cause = integration_of(&in[CAUSE], theta);
+    theta->phi_effect = integration_of(&in[EFFECT], theta);
+    const double more = fmin(theta->phi_cause, theta->phi_effect) -
+                        fmin(list[best].phi_cause, list[best].phi_effect);
+    if (more > PHI_TIE ||
+        (more > -PHI_TIE && compare_cut_matrices(theta, &list[best], in->unit_count) < 0))
+      best = k;
+  }
+  return best;
+}
+
+/* The minimum partition of the specified states, and its ties. */
 static void minimum_partition(const phi_candidate *candidate, const system_probabilities *p,
                               double cause_fraction, double effect_fraction,
                               phi_iit4_system *system) {
   const int n = candidate->unit_count;
+  const double smallest = fmin(cause_fraction, effect_fraction);
   integration in[2] = {make_integration(n), make_integration(n)};
   program run = make_program(in[0].all);
-  const double fraction[2] = {cause_fraction, effect_fraction};
-  const double smallest = fmin(cause_fraction, effect_fraction);
-  free(system->partition_ties);
-  tie_search search = {.run = &run, .capacity = PHI_IIT4_TIED_PARTITIONS};
+  tie_search search = {.run = &run, .slack = n * n * PHI_TIE};
+  search.capacity = 2 * PHI_IIT4_TIED_PARTITIONS;
   search.list = check_allocate((size_t)search.capacity, sizeof *search.list);
   fill_integration(candidate, p, CAUSE, system->cause_state, &in[CAUSE]);
   fill_integration(candidate, p, EFFECT, system->effect_state, &in[EFFECT]);
   for (int direction = CAUSE; direction <= EFFECT; direction++) {
-    if (fraction[direction] > smallest + PHI_TIE) continue;
-    phi_iit4_system_partition theta;
-    search.in = &in[direction];
-    if (n == 1) {
-      self_loop_fraction(search.in, &theta);
-      if (!search.count) search.list[search.count++] = theta;
-    } else {
-      const double exact = smallest_fraction(search.in, &run, &theta);
-      if (!search.count) search.list[search.count++] = theta;
-      search.slack = n * n * PHI_TIE;
-      if (smallest <= 0) continue; /* any partition that makes no difference will do */
-      prepare(search.in, &run, exact);
-      search_ties(&search);
-    }
+    const double fraction = direction == CAUSE ? cause_fraction : effect_fraction;
+    search.capacity = (direction + 1) * PHI_IIT4_TIED_PARTITIONS; /* as many of the effects */
+    search.full = false;
+    if (fraction <= smallest + PHI_TIE) list_minima(&in[direction], &run, smallest <= 0, &search);
   }
-  int best = 0;
-  for (int k = 0; k < search.count; k++) {
-    phi_iit4_system_partition *theta = &search.list[k];
-    theta->phi_cause = integration_of(&in[CAUSE], theta);
-    theta->phi_effect = integration_of(&in[EFFECT], theta);
-    const double phi = fmin(theta->phi_cause, theta->phi_effect);
-    const double other = fmin(search.list[best].phi_cause, search.list[best].phi_effect);
-    if (phi > other + PHI_TIE ||
-        (phi > other - PHI_TIE && compare_cut_matrices(theta, &search.list[best], n) < 0))
-      best = k;
-  }
-  system->partition_tie_count = system->partition_ties_listed = search.count;
+  system->partition = search.list[choose_partition(in, search.count, search.list)];
+  system->partition_tie_count = search.count;
   system->partition_ties = search.list;
-  system->partition = search.list[best];
   system->phi = smallest > 0 ? fmin(system->partition.phi_cause, system->partition.phi_effect) : 0;
   system->normalized_phi = system->phi / system->partition.connection_count;
   free(run.inner);
@@ -470,34 +501,27 @@ static void minimum_partition(const phi_candidate *candidate, const system_proba
   free(in[1].loss[0]);
 }
 
+/* phi_s of a pair: of the direction with the smaller fraction; where both tie the larger. */
+static double pair_phi(const minimum *cause, const minimum *effect) {
+  if (fabs(cause->fraction - effect->fraction) <= PHI_TIE) return fmax(cause->phi, effect->phi);
+  return cause->fraction < effect->fraction ? cause->phi : effect->phi;
+}
+
 /* Among the pairs of tied specified states the one with the largest phi_s. */
 static void choose_states(const phi_candidate *candidate, const system_probabilities *p,
                           phi_iit4_system *system) {
-  double *cause =
-      smallest_fractions(candidate, p, CAUSE, system->cause_tie_count, system->cause_ties);
-  double *effect =
-      smallest_fractions(candidate, p, EFFECT, system->effect_tie_count, system->effect_ties);
-  double largest = -1;
-  uint32_t cause_state = 0, effect_state = 0;
-  double cause_fraction = 0, effect_fraction = 0;
+  minimum *cause = state_minima(candidate, p, CAUSE, system->cause_tie_count, system->cause_ties);
+  minimum *effect =
+      state_minima(candidate, p, EFFECT, system->effect_tie_count, system->effect_ties);
+  int best_cause = 0, best_effect = 0;
   for (int c = 0; c < system->cause_tie_count; c++)
-    for (int e = 0; e < system->effect_tie_count; e++) {
-      if (largest >= 0 && fmin(cause[c], effect[e]) <= 0) continue;
-      /* unnormalised phi cannot pass fraction x all pairs */
-      const double pairs = (double)candidate->unit_count * (candidate->unit_count - 1) + 1;
-      if (fmin(cause[c], effect[e]) * pairs <= largest) continue;
-      system->cause_state = system->cause_ties[c];
-      system->effect_state = system->effect_ties[e];
-      minimum_partition(candidate, p, cause[c], effect[e], system);
-      if (system->phi > largest + PHI_TIE) {
-        largest = system->phi;
-        cause_state = system->cause_state, effect_state = system->effect_state;
-        cause_fraction = cause[c], effect_fraction = effect[e];
-      }
-    }
-  system->cause_state = cause_state;
-  system->effect_state = effect_state;
-  minimum_partition(candidate, p, cause_fraction, effect_fraction, system);
+    for (int e = 0; e < system->effect_tie_count; e++)
+      if (pair_phi(&cause[c], &effect[e]) >
+          pair_phi(&cause[best_cause], &effect[best_effect]) + PHI_TIE)
+        best_cause = c, best_effect = e;
+  system->cause_state = system->cause_ties[best_cause];
+  system->effect_state = system->effect_ties[best_effect];
+  minimum_partition(candidate, p, cause[best_cause].fraction, effect[best_effect].fraction, system);
   free(cause);
   free(effect);
 }

@@ -38,7 +38,7 @@
   "partitions: larger phi, then smallest cut matrix; system states: larger phi_s, then smallest; " \
   "purviews: congruent with the system, larger, with more of the mechanism, then first set"
 
-enum { PHI_IIT4_TIED_PARTITIONS = 64 }; /* no more tied partitions than this are listed */
+enum { PHI_IIT4_TIED_PARTITIONS = 64 }; /* of causes, and as many of effects: no more are listed */
 
 typedef enum {
   PHI_IIT4_IRREDUCIBLE,     /* phi_s > 0 */
@@ -67,14 +67,14 @@ typedef struct {
                             variant of Mayner, Marshall & Tononi 2026, eq. 23 */
   double intrinsic_cause, intrinsic_effect; /* intrinsic information of the specified states */
   double differentiation_cause, differentiation_effect;
-  uint32_t cause_state, effect_state;    /* specified states, ties broken as above */
-  int cause_tie_count, effect_tie_count; /* >= 1: states of the same intrinsic information */
-  uint32_t *cause_ties, *effect_ties;    /* owned */
-  phi_iit4_system_partition partition;   /* the minimum one; where phi = 0 one of those */
-  int partition_tie_count;               /* >= 1 where phi > 0: partitions (as sets of cut
-                                            edges) of the same normalised phi */
-  int partition_ties_listed;
-  phi_iit4_system_partition *partition_ties; /* [partition_ties_listed], owned */
+  uint32_t cause_state, effect_state;        /* specified states, ties broken as above */
+  int cause_tie_count, effect_tie_count;     /* >= 1: states of the same intrinsic information */
+  uint32_t *cause_ties, *effect_ties;        /* owned */
+  phi_iit4_system_partition partition;       /* the minimum one; where phi = 0 one of those */
+  int partition_tie_count;                   /* partitions (as sets of cut edges) of the same
+                                                normalised phi that are listed; where phi = 0 the
+                                                search stops at one or two */
+  phi_iit4_system_partition *partition_ties; /* [partition_tie_count], owned */
 } phi_iit4_system;
 
 /* phi_s of a candidate made with PHI_BACKGROUND_INFERRED, over all directed set partitions.
@@ -100,6 +100,8 @@ typedef struct {
   uint32_t mechanism_part[PHI_UNIT_LIMIT + 1]; /* part k of the mechanism keeps only ... */
   uint32_t purview_part[PHI_UNIT_LIMIT + 1];   /* ... its edges with part k of the purview */
   int connection_count;
+  int partition_tie_count; /* sets of cut edges of the same normalised phi; no more than
+                              PHI_IIT4_TIED_PARTITIONS are counted */
 } phi_iit4_side;
 
 /* A mechanism with its most irreducible cause and effect.                                     */
