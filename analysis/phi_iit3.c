@@ -221,10 +221,16 @@ static double constellation_distance(phi_repertoires *r, int n, const points *wh
 
 /* ---- What the caller gets ---- */
 
+double phi_iit3_seconds(int unit_count) { return 16 * pow(17, unit_count - 7); }
+
+static err refuse_size(int unit_count) {
+  return check_fail(
+      ERR_USER, "phi: IIT 3.0 of %d units would take about %.2g days; 1 to %d units are allowed",
+      unit_count, phi_iit3_seconds(unit_count) / 86400, PHI_IIT3_UNIT_LIMIT);
+}
+
 static err check_candidate(const phi_candidate *candidate) {
-  if (candidate->unit_count > PHI_IIT3_UNIT_LIMIT)
-    return check_fail(ERR_USER, "phi: IIT 3.0 of %d units; 1 to %d are allowed",
-                      candidate->unit_count, PHI_IIT3_UNIT_LIMIT);
+  if (candidate->unit_count > PHI_IIT3_UNIT_LIMIT) return refuse_size(candidate->unit_count);
   if (!candidate->reachable)
     return check_fail(ERR_USER, "phi: no past state of the candidate system, its background held "
                                 "fixed, leads to its current state (IIT 3.0 has no cause for an "
@@ -472,11 +478,7 @@ static int best_open(const phi_iit3_complexes *all, uint32_t covered) {
 
 err phi_iit3_complexes_compute(const phi_network *network, phi_iit3_complexes *complexes) {
   memset(complexes, 0, sizeof *complexes);
-  if (network->unit_count > PHI_IIT3_UNIT_LIMIT)
-    return check_fail(ERR_USER,
-                      "phi: IIT 3.0 complexes of a network of %d units; 1 to %d are "
-                      "allowed",
-                      network->unit_count, PHI_IIT3_UNIT_LIMIT);
+  if (network->unit_count > PHI_IIT3_UNIT_LIMIT) return refuse_size(network->unit_count);
   complexes->count = (1 << network->unit_count) - 1;
   complexes->candidate = check_allocate((size_t)complexes->count, sizeof(phi_iit3_candidate));
   for (int k = 0; k < complexes->count; k++) complexes->candidate[k].nodes = (uint32_t)k + 1;

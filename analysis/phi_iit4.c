@@ -31,6 +31,10 @@ void phi_iit4_structure_free(phi_iit4_structure *structure) {
   phi_iit4_relations_free(&structure->relations);
 }
 
+double phi_iit4_system_seconds(int unit_count) { return 0.08 * pow(4, unit_count - 10); }
+
+double phi_iit4_structure_seconds(int unit_count) { return 0.7 * pow(6, unit_count - 8); }
+
 static int compare_candidates(const void *a, const void *b) {
   const uint32_t x = ((const phi_iit4_candidate *)a)->nodes,
                  y = ((const phi_iit4_candidate *)b)->nodes;

@@ -89,7 +89,7 @@ static err units_of_row(int unit_count, size_t row, const double *probability, d
   const size_t states = (size_t)1 << unit_count;
   double sum = 0;
   for (size_t next = 0; next < states; next++) {
-    if (!(probability[next] >= 0 && probability[next] <= 1))
+    if (!(probability[next] >= 0 && probability[next] <= 1 + 1e-8)) /* sums of rounded ones */
       return check_fail(ERR_USER,
                         "phi: transition table, row %zu, state %zu: %g is no probability; "
                         "0 to 1 is allowed",

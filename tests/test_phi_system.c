@@ -53,7 +53,7 @@ static void backgrounds_are_fixed_or_inferred(void **state) {
   assert_int_equal(phi_candidate_create(&fixed, &network, 2, PHI_BACKGROUND_FIXED), OK);
   assert_int_equal(phi_candidate_create(&inferred, &network, 2, PHI_BACKGROUND_INFERRED), OK);
   const uint32_t off = phi_ternary(phi_ternary_weights(), 1, 0);
-  assert_close(fixed.cause[0][off], 0.9);      /* unit 0 held on */
+  assert_close(fixed.cause[0][off], 0.9); /* unit 0 held on */
   assert_close(inferred.effect[0][off], 0.9);
   /* both are on now; past 01 and 11 are possible with weight 0.9 each: unit 0 was off or on with
    * the same probability */
@@ -74,9 +74,9 @@ static void tables_of_states_give_the_same_network(void **state) {
   assert_int_equal(phi_network_create_by_state(&network, 2, rows, pair_edges, pair_now), OK);
   for (int k = 0; k < 8; k++) assert_close(network.on[k], pair[k]);
   phi_network_free(&network);
-  rows[0] += 0.25;
+  rows[0] -= 0.25;
   assert_refused(phi_network_create_by_state(&network, 2, rows, pair_edges, pair_now),
-                 "row 0 sums to 1.25");
+                 "row 0 sums to 0.75");
   memcpy(rows, (const double[]){0.5, 0, 0, 0.5}, 4 * sizeof *rows);
   assert_refused(phi_network_create_by_state(&network, 2, rows, pair_edges, pair_now),
                  "row 0: its units are not independent");
