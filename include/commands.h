@@ -16,6 +16,8 @@ COLLECTIVE int partition_command(int argc, char **argv);
 COLLECTIVE int validate_command(int argc, char **argv);
 /* Say in words what is in a file that the program wrote. */
 COLLECTIVE int info_command(int argc, char **argv);
+/* Do two checkpoints hold the same state? Status 0: yes, 1: no. */
+COLLECTIVE int diff_command(int argc, char **argv);
 /* Predict memory and time of a run before a job is submitted. */
 COLLECTIVE int plan_command(int argc, char **argv);
 /* Integrated information of a recording. */

@@ -1,4 +1,5 @@
 #include "agree.h"
+#include "checkpoint.h"
 #include "commands.h"
 #include "info.h"
 #include "model.h"
@@ -71,6 +72,7 @@ static err describe(const char *path) {
   if (stat(path, &status)) return check_fail(ERR_USER, "%s: %s", path, strerror(errno));
   if (!S_ISREG(status.st_mode))
     return check_fail(ERR_USER, "%s: is no file; name one in it, such as spikes.h5", path);
+  if (checkpoint_is(path)) return checkpoint_describe(path, stdout);
   if (info_is_hdf5(path)) return describe_hdf5(path);
   char *text;
   size_t length;

@@ -1,6 +1,8 @@
 #include "agree.h"
 #include "commands.h"
 #include "run.h"
+#include "stop.h"
+#include "watchdog.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -19,10 +21,21 @@ static const char help[] =
     "cores)\n"
     "  --partition METHOD  metis (default), block, round_robin, random, or a file that\n"
     "                      shinkei partition --out wrote\n"
-    "  --out DIR           folder of the results (default: results)\n"
+    "  --out DIR           folder of the results (default: results; at a restart the "
+    "checkpoint's)\n"
+    "  --restart FILE|DIR  go on from a checkpoint, or from the newest intact one of a folder;\n"
+    "                      without MODEL.yaml the model inside it is taken\n"
+    "  --checkpoint-every MS  save the state each time so much has been simulated\n"
+    "  --checkpoint-at-end    save it when the run is complete\n"
+    "  --time-limit TIME   end before this wall time is used up (HH:MM:SS, minutes, or 90s), "
+    "saved\n"
+    "  --watchdog SECONDS  end the job when no step ends for so long (default 600; 0: never)\n"
     "  --overwrite         replace an earlier run in that folder\n"
     "  --force             run although the memory will not suffice by prediction\n"
-    "  --help              this text\n";
+    "  --help              this text\n"
+    "\nSIGUSR1 saves the state; SIGTERM, SIGINT or a file `stop` in the output folder save it and "
+    "end\n"
+    "the run, with exit status 75.\n";
 
 static void set(run_options *o, const char *key, const char *value) {
   o->setting = realloc(o->setting, (size_t)(o->settings + 1) * sizeof *o->setting);
@@ -46,6 +59,14 @@ static err parse_threads(run_options *o, const char *text) {
   return OK;
 }
 
+static err parse_watchdog(run_options *o, const char *text) {
+  char *end;
+  o->watchdog = strtod(text, &end);
+  if (*end || end == text || !(o->watchdog >= 0 && o->watchdog <= 1e9))
+    return check_fail(ERR_USER, "--watchdog %s: a number of seconds from 0 is needed", text);
+  return OK;
+}
+
 static err parse(int argc, char **argv, run_options *o, bool *helped) {
   static const struct option table[] = {{"duration", required_argument, NULL, 'd'},
                                         {"seed", required_argument, NULL, 's'},
@@ -55,6 +76,11 @@ static err parse(int argc, char **argv, run_options *o, bool *helped) {
                                         {"out", required_argument, NULL, 'o'},
                                         {"overwrite", no_argument, NULL, 'w'},
                                         {"force", no_argument, NULL, 'f'},
+                                        {"restart", required_argument, NULL, 'r'},
+                                        {"checkpoint-every", required_argument, NULL, 'c'},
+                                        {"checkpoint-at-end", no_argument, NULL, 'e'},
+                                        {"time-limit", required_argument, NULL, 'l'},
+                                        {"watchdog", required_argument, NULL, 'g'},
                                         {"help", no_argument, NULL, 'h'},
                                         {0}};
   err e = OK;
@@ -86,6 +112,21 @@ static err parse(int argc, char **argv, run_options *o, bool *helped) {
     case 'f':
       o->force = true;
       break;
+    case 'r':
+      o->restart = optarg;
+      break;
+    case 'c':
+      set(o, "checkpoint.every_ms", optarg);
+      break;
+    case 'e':
+      o->checkpoint_at_end = true;
+      break;
+    case 'l':
+      e = stop_parse_time(optarg, &o->time_limit);
+      break;
+    case 'g':
+      e = parse_watchdog(o, optarg);
+      break;
     case 'h':
       *helped = true;
       break;
@@ -98,6 +139,7 @@ static err parse(int argc, char **argv, run_options *o, bool *helped) {
     }
   }
   if (e != OK || *helped) return e;
+  if (optind == argc && o->restart) return OK;
   if (optind != argc - 1)
     return check_fail(ERR_USER, "one MODEL.yaml is needed, %d are given; see shinkei run --help",
                       argc - optind);
@@ -106,14 +148,14 @@ static err parse(int argc, char **argv, run_options *o, bool *helped) {
 }
 
 int run_command(int argc, char **argv) {
-  run_options o = {.folder = "results", .partition = "metis"};
-  bool helped = false;
+  run_options o = {.partition = "metis", .watchdog = WATCHDOG_SECONDS};
+  bool helped = false, early = false;
   int rank;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   err e = agree(MPI_COMM_WORLD, parse(argc, argv, &o, &helped));
   if (e == OK && helped && rank == 0) fputs(help, stdout);
-  if (e == OK && !helped) e = run_simulation(MPI_COMM_WORLD, &o);
+  if (e == OK && !helped) e = run_simulation(MPI_COMM_WORLD, &o, &early);
   if (e != OK) agree_report(MPI_COMM_WORLD, e);
   free(o.setting);
-  return e;
+  return e == OK && early ? RUN_ENDED_EARLY : (int)e;
 }

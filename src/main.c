@@ -16,6 +16,7 @@ static const struct {
     {"plan", plan_command, "predict the memory and the work of a run"},
     {"validate", validate_command, "check a model and the files it names"},
     {"info", info_command, "say in words what is in a file"},
+    {"diff", diff_command, "compare the state in two checkpoints"},
     {"partition", partition_command, "divide a model's network without simulating it"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -7,8 +7,10 @@
 #include "run_folder.h"
 #include "run_progress.h"
 #include "run_report.h"
+#include "run_save.h"
 #include "shard.h"
 #include "step.h"
+#include "watchdog.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +46,13 @@ typedef struct {
   shard s;
   record *r;
   stepper *w;
+  char *folder;
+  checkpoint *from;  /* where the run goes on; NULL: from the beginning */
+  int64_t first;     /* steps before this run */
+  char *status;      /* how it ended, in words */
+  stop_reason ended; /* STOP_NOT: it is complete */
+  bool unsaved;      /* the last checkpoint could not be written */
+  double begun;      /* [s] MPI_Wtime */
   double build_s, simulate_s, partition_s;
 } run;
 
@@ -97,37 +106,47 @@ static err build(run *x) {
   return e;
 }
 
-/* Steps until the next look at the clock: about STRETCH_SECONDS of wall time, the same on all
- * ranks. */
-static int64_t next_stretch(const run *x, int64_t steps, double seconds) {
+/* Steps until the next look at the clock: about STRETCH_SECONDS of wall time. */
+static int64_t next_stretch(int64_t steps, double seconds) {
   const double STRETCH_SECONDS = 0.5;
   int64_t next = (int64_t)fmin((double)steps * STRETCH_SECONDS / fmax(seconds, 1e-6), 1e6);
   if (next < 1) next = 1;
   if (next > 4 * steps) next = 4 * steps;
-  AGREE_MPI(MPI_Bcast(&next, 1, MPI_INT64_T, 0, x->comm));
   return next;
 }
 
 static err simulate(run *x) {
   const int64_t last = model_steps(x->m, x->m->warm_up) + model_steps(x->m, x->m->duration);
   const double start = MPI_Wtime();
-  const run_progress progress = run_progress_start(x->rank, 0, last, x->m->dt);
+  const run_progress progress = run_progress_start(x->rank, x->first, last, x->m->dt);
+  run_save saving = run_save_start(x->comm, x->options, x->folder, x->begun, &x->s, x->r, x->w);
   int64_t stretch = 16;
   err e = OK;
-  for (int64_t done = 0; done < last && e == OK;) {
+  watchdog_start(x->rank, x->options->watchdog);
+  for (int64_t done = x->first; done < last && e == OK && saving.ended == STOP_NOT;) {
     const double begun = MPI_Wtime();
-    const int64_t steps = stretch < last - done ? stretch : last - done;
+    int64_t steps = stretch < last - done ? stretch : last - done;
+    const int64_t distance = run_save_distance(&saving, done);
+    if (distance < steps) steps = distance;
     const uint64_t before = step_spikes_counted(x->w);
     step_run(x->w, done += steps);
+    watchdog_alive("record");
     e = record_flush(x->r, done);
+    watchdog_alive("steps");
     const double seconds = (double)steps * x->m->dt / 1000;
     const double neurons = x->s.neurons > 0 ? x->s.neurons : 1;
     run_progress_show(&progress, done,
                       (double)(step_spikes_counted(x->w) - before) / neurons / seconds);
-    stretch = next_stretch(x, steps, MPI_Wtime() - begun);
+    stretch = next_stretch(steps, MPI_Wtime() - begun);
+    if (e == OK && done < last) run_save_look(&saving, MPI_Wtime() - begun, &stretch);
   }
+  if (e == OK) run_save_end(&saving);
+  x->ended = saving.ended;
+  x->unsaved = saving.failed;
+  x->status = run_save_status(&saving);
   run_progress_end(&progress);
   MPI_Barrier(x->comm);
+  watchdog_stop();
   x->simulate_s = MPI_Wtime() - start;
   return e;
 }
@@ -141,40 +160,81 @@ static int choose_threads(const run *x) {
   return share < worth ? share : worth;
 }
 
-err run_simulation(MPI_Comm comm, const run_options *options) {
-  run x = {.comm = comm, .options = options};
+/* The model, and where its results go. */
+static err prepare(run *x) {
+  const run_options *o = x->options;
+  err e;
+  if (o->restart)
+    e = run_restart_open(x->comm, o, &x->from, &x->m);
+  else
+    e = run_read_model(x->comm, o->model, o->settings, o->setting, &x->m);
+  if (e != OK) return e;
+  const char *home = x->from ? checkpoint_tell(x->from).folder : NULL;
+  x->folder = strdup(o->folder ? o->folder : home ? home : "results");
+  if (!x->folder) CHECK_ABORT("out of memory");
+  return run_folder_prepare(x->comm, x->folder, home, o->overwrite);
+}
+
+/* Record and stepper, at the beginning or where the checkpoint stands. */
+static err make_ready(run *x) {
+  err e = run_report_model(x->comm, x->m, x->folder);
+  if (e != OK) return e;
+  if (!x->from) {
+    e = record_create(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &x->r);
+    if (e == OK) x->w = step_create(&x->s, x->r);
+    return e;
+  }
+  const record_position at = checkpoint_tell(x->from).position;
+  e = record_resume(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &at, &x->r);
+  if (e != OK) return e;
+  x->w = step_create(&x->s, x->r);
+  e = run_restart(x->comm, x->from, &x->s, x->w);
+  x->first = step_done(x->w);
+  checkpoint_close(x->from);
+  x->from = NULL;
+  return e;
+}
+
+static err finish(run *x, err e) {
+  record_totals totals = {0};
+  if (x->r) {
+    const err closed = record_close(x->r, x->w ? step_done(x->w) : 0, &totals);
+    if (e == OK) e = closed;
+  }
+  if (e != OK) return e;
+  const run_facts facts = {.model = x->options->model ? x->options->model : x->options->restart,
+                           .folder = x->folder,
+                           .partition = x->options->partition,
+                           .status = x->status,
+                           .build_s = x->build_s,
+                           .simulate_s = x->simulate_s,
+                           .partition_s = x->partition_s,
+                           .steps = step_done(x->w) - x->first,
+                           .steps_before = x->first};
+  e = run_report(x->comm, &facts, &x->s, x->w, &totals);
+  if (e == OK && x->unsaved)
+    e = check_fail(ERR_ENVIRONMENT, "%s: %s: the last one too", x->folder, x->status);
+  return e;
+}
+
+err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
+  run x = {.comm = comm, .options = options, .begun = MPI_Wtime()};
   MPI_Comm_rank(comm, &x.rank);
   MPI_Comm_size(comm, &x.ranks);
   x.node = machine_look(comm);
-  err e = run_read_model(comm, options->model, options->settings, options->setting, &x.m);
-  if (e == OK) e = run_folder_prepare(comm, options->folder, options->overwrite);
+  err e = prepare(&x);
   if (e == OK) {
     x.threads = choose_threads(&x);
     machine_pin(&x.node, x.threads);
     e = build(&x);
   }
-  if (e == OK) e = run_report_model(comm, x.m, options->folder);
-  if (e == OK) e = record_create(comm, x.m, options->folder, x.s.neurons, x.s.gid, &x.r);
-  if (e == OK) {
-    x.w = step_create(&x.s, x.r);
-    e = simulate(&x);
-  }
-  record_totals totals = {0};
-  if (x.r) {
-    const err closed = record_close(x.r, x.w ? step_done(x.w) : 0, &totals);
-    if (e == OK) e = closed;
-  }
-  if (e == OK) {
-    const run_facts facts = {.model = options->model,
-                             .folder = options->folder,
-                             .partition = options->partition,
-                             .status = "complete",
-                             .build_s = x.build_s,
-                             .simulate_s = x.simulate_s,
-                             .partition_s = x.partition_s,
-                             .steps = step_done(x.w)};
-    e = run_report(comm, &facts, &x.s, x.w, &totals);
-  }
+  if (e == OK) e = make_ready(&x);
+  if (e == OK) e = simulate(&x);
+  e = finish(&x, e);
+  *early = x.ended != STOP_NOT;
+  checkpoint_close(x.from);
+  free(x.folder);
+  free(x.status);
   step_free(x.w);
   if (x.s.block) shard_free(&x.s);
   network_free(x.n);

@@ -1,5 +1,6 @@
 #include "run_folder.h"
 #include "agree.h"
+#include "checkpoint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,17 +51,27 @@ static err clear_earlier(const char *folder, bool overwrite) {
     if (unlink(path) != 0)
       return check_fail(ERR_USER, "--out: %s: cannot be removed: %s", path, strerror(errno));
   }
-  return OK;
+  if (!checkpoint_in_folder(folder)) return OK;
+  if (overwrite) return checkpoint_clear_folder(folder);
+  return check_fail(ERR_USER,
+                    "--out: %s: holds checkpoints; go on from them with --restart %s, give another "
+                    "folder, or --overwrite",
+                    folder, folder);
 }
 
-err run_folder_prepare(MPI_Comm comm, const char *folder, bool overwrite) {
+static bool same_folder(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+err run_folder_prepare(MPI_Comm comm, const char *folder, const char *home, bool overwrite) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
-    if (e == OK) e = clear_earlier(folder, overwrite);
+    if (e == OK && !(home && same_folder(folder, home))) e = clear_earlier(folder, overwrite);
   }
   return agree(comm, e);
 }

@@ -8,6 +8,9 @@
 
 /* ERR_USER where it cannot be made or written, or holds an earlier run and overwrite is false;
  * where it is true the earlier run's files are removed. */
-COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, bool overwrite);
+/* `home`: folder of the checkpoint that the run goes on from, NULL without one. If it is this
+ * folder, what is in it stays, to be continued. */
+COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, const char *home,
+                                  bool overwrite);
 
 #endif

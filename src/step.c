@@ -2,6 +2,7 @@
 #include "barrier.h"
 #include "step_update.h"
 #include "vector.h"
+#include "watchdog.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -125,9 +126,14 @@ static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
   step_times t = {0};
 #define SPENT(on) (then = now(), t.on += then - mark, mark = then)
   for (int64_t step = first; step <= last; step++) {
+    if (thread == 0) watchdog_phase("deliver");
     deliver(s, thread, step);
     SPENT(deliver);
-    if (thread == 0 && step > first) w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+    if (thread == 0 && step > first) {
+      watchdog_phase("exchange");
+      w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+      watchdog_phase("update");
+    }
     barrier_wait(&w->turn);
     SPENT(exchange_wait);
     deliver_newest(w, thread, step);
@@ -139,9 +145,11 @@ static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
     collect(w, step);
     exchange_begin(s->exchange, w->history[step % network_max_delay(s->n)].count, w->fired_local);
     keep_record(w, step);
+    watchdog_step(step);
     SPENT(record);
   }
   if (thread > 0) return;
+  watchdog_phase("exchange");
   w->arrived_gid = exchange_end(s->exchange, &w->arrived);
   SPENT(exchange_wait);
   w->times.update += t.update;
@@ -176,11 +184,38 @@ const step_spikes *step_under_way(const stepper *w, int *count) {
   return w->ordered;
 }
 
+static int compare_places(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* This rank's neurons as gid << 32 | local, ascending. */
+static uint64_t *list_places(const shard *s) {
+  uint64_t *place = check_allocate(s->neurons, sizeof *place);
+  for (uint32_t i = 0; i < s->neurons; i++) place[i] = (uint64_t)s->gid[i] << 32 | i;
+  qsort(place, s->neurons, sizeof *place, compare_places);
+  return place;
+}
+
+static uint32_t find_local(const uint64_t *place, uint32_t neurons, uint32_t gid) {
+  uint32_t low = 0, high = neurons;
+  while (high - low > 1) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (place[middle] >> 32 <= gid)
+      low = middle;
+    else
+      high = middle;
+  }
+  assert(low < neurons && place[low] >> 32 == gid);
+  return (uint32_t)place[low];
+}
+
 void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes) {
   shard *s = w->s;
   const int delays = network_max_delay(s->n);
   for (int k = 0; k < s->blocks; k++) synapse_reset(&s->block[k].synapses);
   uint32_t *local_of = check_allocate(s->neurons, sizeof *local_of);
+  uint64_t *place = list_places(s);
   w->done = done;
   w->arrived = 0;
   for (int64_t step = done - delays + 1 > 1 ? done - delays + 1 : 1; step <= done; step++) {
@@ -193,15 +228,14 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
       memcpy(kept->gid, spikes[i].gid, spikes[i].count * sizeof *kept->gid);
       kept->count = spikes[i].count;
     }
-    size_t n = 0;
-    for (uint32_t i = 0; i < s->neurons; i++)
-      for (size_t k = 0; k < kept->count; k++)
-        if (s->gid[i] == kept->gid[k]) local_of[n++] = i;
-    exchange_begin(s->exchange, n, local_of);
+    for (size_t k = 0; k < kept->count; k++)
+      local_of[k] = find_local(place, s->neurons, kept->gid[k]);
+    exchange_begin(s->exchange, kept->count, local_of);
     w->arrived_gid = exchange_end(s->exchange, &w->arrived);
     for (int b = 0; b < s->blocks && step < done; b++)
       for (size_t k = 0; k < w->arrived; k++)
         synapse_spike(&s->block[b].synapses, w->arrived_gid[k], step, done);
   }
+  free(place);
   free(local_of);
 }

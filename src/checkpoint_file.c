@@ -1,0 +1,567 @@
+#define _GNU_SOURCE /* fallocate */
+#include "checkpoint_file.h"
+#include "agree.h"
+#include "checkpoint_seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { CHUNK_MOST = 1 << 20, CHUNK_LEAST = 1 << 13 }; /* elements */
+
+struct checkpoint_file {
+  MPI_Comm comm;
+  int rank;
+  char *path;
+  hid_t file, collective; /* transfer properties */
+};
+
+struct checkpoint_set {
+  checkpoint_file *f;
+  char *name, *unit, *description;
+  checkpoint_type type;
+  hid_t set, checksums; /* checksums -1: Fletcher32 instead */
+  uint64_t size, chunk;
+};
+
+static const struct {
+  const char *name;
+  size_t bytes;
+} types[] = {
+    [CHECKPOINT_FLOAT32] = {"float32", 4}, [CHECKPOINT_FLOAT64] = {"float64", 8},
+    [CHECKPOINT_INT32] = {"int32", 4},     [CHECKPOINT_INT64] = {"int64", 8},
+    [CHECKPOINT_UINT8] = {"uint8", 1},     [CHECKPOINT_UINT32] = {"uint32", 4},
+    [CHECKPOINT_UINT64] = {"uint64", 8},
+};
+enum { TYPES = sizeof types / sizeof *types };
+
+size_t checkpoint_type_bytes(checkpoint_type type) { return types[type].bytes; }
+
+const char *checkpoint_type_name(checkpoint_type type) { return types[type].name; }
+
+static hid_t file_type(checkpoint_type type) {
+  switch (type) {
+  case CHECKPOINT_FLOAT32:
+    return H5T_IEEE_F32LE;
+  case CHECKPOINT_FLOAT64:
+    return H5T_IEEE_F64LE;
+  case CHECKPOINT_INT32:
+    return H5T_STD_I32LE;
+  case CHECKPOINT_INT64:
+    return H5T_STD_I64LE;
+  case CHECKPOINT_UINT8:
+    return H5T_STD_U8LE;
+  case CHECKPOINT_UINT32:
+    return H5T_STD_U32LE;
+  default:
+    return H5T_STD_U64LE;
+  }
+}
+
+static hid_t memory_type(checkpoint_type type) {
+  switch (type) {
+  case CHECKPOINT_FLOAT32:
+    return H5T_NATIVE_FLOAT;
+  case CHECKPOINT_FLOAT64:
+    return H5T_NATIVE_DOUBLE;
+  case CHECKPOINT_INT32:
+    return H5T_NATIVE_INT32;
+  case CHECKPOINT_INT64:
+    return H5T_NATIVE_INT64;
+  case CHECKPOINT_UINT8:
+    return H5T_NATIVE_UINT8;
+  case CHECKPOINT_UINT32:
+    return H5T_NATIVE_UINT32;
+  default:
+    return H5T_NATIVE_UINT64;
+  }
+}
+
+/* The innermost cause stands first when walking upward. */
+static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
+  if (n == 0 && error->desc) strncpy(text, error->desc, 255);
+  return 0;
+}
+
+static const char *cause(void) {
+  static char text[256];
+  memset(text, 0, sizeof text);
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_cause, text);
+  return text[0] ? text : "HDF5 gives no reason";
+}
+
+#define WRITE(call, what)                                                                          \
+  do {                                                                                             \
+    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, cause());                \
+  } while (0)
+
+static err unreadable(const checkpoint_file *f, const char *what) {
+  return check_fail(ERR_USER, "%s: cannot read %s: %s", f->path, what, cause());
+}
+
+/* ---- the file ---- */
+
+static checkpoint_file *file_new(MPI_Comm comm, const char *path) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  checkpoint_file *f = check_allocate(1, sizeof *f);
+  AGREE_MPI(MPI_Comm_dup(comm, &f->comm));
+  MPI_Comm_rank(comm, &f->rank);
+  f->path = strcpy(check_allocate(strlen(path) + 1, 1), path);
+  f->file = -1;
+  f->collective = H5Pcreate(H5P_DATASET_XFER);
+  H5Pset_dxpl_mpio(f->collective, H5FD_MPIO_COLLECTIVE);
+  return f;
+}
+
+static void file_free(checkpoint_file *f) {
+  H5Pclose(f->collective);
+  MPI_Comm_free(&f->comm);
+  free(f->path);
+  free(f);
+}
+
+static hid_t access_properties(MPI_Comm comm) {
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
+  H5Pset_all_coll_metadata_ops(access, true);
+  H5Pset_coll_metadata_write(access, true);
+  H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+  return access;
+}
+
+/* Claim `bytes` of the disk for the file, without making it longer. A file system that cannot
+ * promise is asked what is free. */
+static err claim(const char *path, uint64_t bytes) {
+  const int file = open(path, O_WRONLY | O_CLOEXEC);
+  int status = file < 0;
+  if (!status) do
+      status = fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
+    while (status && errno == EINTR);
+  if (status && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+    struct statvfs disk;
+    status =
+        fstatvfs(file, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < (double)bytes;
+    errno = ENOSPC;
+  }
+  err e = OK;
+  if (status)
+    e = check_fail(ERR_ENVIRONMENT, "%s: no room for a checkpoint of %.3f MB: %s", path,
+                   (double)bytes / 1e6, strerror(errno));
+  if (file >= 0) close(file);
+  return e;
+}
+
+/* HDF5 would fail on a path that cannot be written with a message that is less clear. */
+static err make_empty(const char *path) {
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0)
+    return check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", path, strerror(errno));
+  close(file);
+  return claim(path, 1 << 16); /* HDF5's first bytes */
+}
+
+static hid_t create_hdf5(checkpoint_file *f) {
+  hid_t properties = access_properties(f->comm), creation = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_userblock(creation, CHECKPOINT_SEAL_BYTES);
+  const hid_t file = H5Fcreate(f->path, H5F_ACC_TRUNC, creation, properties);
+  if (file < 0) check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", f->path, cause());
+  H5Pclose(properties);
+  H5Pclose(creation);
+  return file;
+}
+
+err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes,
+                           checkpoint_file **made) {
+  checkpoint_file *f = file_new(comm, path);
+  err e = agree(f->comm, f->rank == 0 ? make_empty(path) : OK);
+  if (e == OK) {
+    f->file = create_hdf5(f);
+    if (f->file < 0) e = ERR_ENVIRONMENT;
+    if (e == OK && f->rank == 0) e = claim(path, bytes);
+    e = agree(f->comm, e);
+  }
+  *made = e == OK ? f : NULL;
+  if (e == OK) return e;
+  if (f->file >= 0) H5Fclose(f->file);
+  if (f->rank == 0) unlink(path);
+  file_free(f);
+  return e;
+}
+
+err checkpoint_file_open(MPI_Comm comm, const char *path, checkpoint_file **opened) {
+  checkpoint_file *f = file_new(comm, path);
+  hid_t properties = access_properties(f->comm);
+  f->file = H5Fopen(path, H5F_ACC_RDONLY, properties);
+  H5Pclose(properties);
+  const err e = agree(f->comm, f->file < 0 ? unreadable(f, "the file") : OK);
+  *opened = e == OK ? f : NULL;
+  if (e != OK) file_free(f);
+  return e;
+}
+
+void checkpoint_file_close(checkpoint_file *f) {
+  unsigned intent = 0;
+  H5Fget_intent(f->file, &intent);
+  if (intent & H5F_ACC_RDWR) WRITE(H5Fflush(f->file, H5F_SCOPE_GLOBAL), "the last of the file");
+  WRITE(H5Fclose(f->file), "the last of the file");
+  file_free(f);
+}
+
+const char *checkpoint_file_path(const checkpoint_file *f) { return f->path; }
+
+MPI_Comm checkpoint_file_comm(const checkpoint_file *f) { return f->comm; }
+
+void checkpoint_file_group(checkpoint_file *f, const char *path) {
+  hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
+  H5Pset_obj_track_times(creation, false); /* the same bytes at any time */
+  hid_t group = H5Gcreate2(f->file, path, H5P_DEFAULT, creation, H5P_DEFAULT);
+  WRITE(group, path);
+  H5Gclose(group);
+  H5Pclose(creation);
+}
+
+/* ---- attributes ---- */
+
+/* Takes over `type`. */
+static void put_attribute(checkpoint_file *f, hid_t object, const char *name, hid_t type,
+                          const void *value) {
+  hid_t space = H5Screate(H5S_SCALAR);
+  hid_t made = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  WRITE(made, name);
+  WRITE(H5Awrite(made, type, value), name);
+  H5Aclose(made);
+  H5Sclose(space);
+  H5Tclose(type);
+}
+
+static void put_text(checkpoint_file *f, hid_t object, const char *name, const char *text) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  put_attribute(f, object, name, type, text);
+}
+
+void checkpoint_file_put_text(checkpoint_file *f, const char *name, const char *text) {
+  put_text(f, f->file, name, text);
+}
+
+void checkpoint_file_put_integer(checkpoint_file *f, const char *name, uint64_t value) {
+  put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_UINT64), &value);
+}
+
+void checkpoint_file_put_real(checkpoint_file *f, const char *name, double value) {
+  put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_DOUBLE), &value);
+}
+
+static err get_attribute(checkpoint_file *f, const char *name, hid_t type, void *value) {
+  hid_t found = H5Aexists(f->file, name) > 0 ? H5Aopen(f->file, name, H5P_DEFAULT) : -1;
+  err e = OK;
+  if (found < 0 || H5Aread(found, type, value) < 0) e = unreadable(f, name);
+  if (found >= 0) H5Aclose(found);
+  return agree(f->comm, e);
+}
+
+err checkpoint_file_get_integer(checkpoint_file *f, const char *name, uint64_t *value) {
+  return get_attribute(f, name, H5T_NATIVE_UINT64, value);
+}
+
+err checkpoint_file_get_real(checkpoint_file *f, const char *name, double *value) {
+  return get_attribute(f, name, H5T_NATIVE_DOUBLE, value);
+}
+
+err checkpoint_file_get_text(checkpoint_file *f, const char *name, char *text, size_t size) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, size);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  const err e = get_attribute(f, name, type, text);
+  H5Tclose(type);
+  return e;
+}
+
+/* A text attribute of any length; "" where there is none. */
+static char *copy_text(hid_t object, const char *name) {
+  hid_t found = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+  if (found < 0) return check_allocate(1, 1);
+  hid_t type = H5Aget_type(found);
+  char *text = check_allocate(H5Tget_size(type) + 1, 1);
+  if (H5Aread(found, type, text) < 0) text[0] = 0;
+  H5Tclose(type);
+  H5Aclose(found);
+  return text;
+}
+
+/* ---- slices ---- */
+
+uint64_t checkpoint_chunk(uint64_t size) {
+  uint64_t chunk = CHUNK_MOST;
+  while (chunk > CHUNK_LEAST && chunk / 2 >= size / 16) chunk /= 2;
+  return chunk;
+}
+
+checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int ranks, int rank) {
+  const uint64_t chunks = (size + chunk - 1) / chunk;
+  const uint64_t part = (uint64_t)((rank + ranks - turn % ranks) % ranks), parts = (uint64_t)ranks;
+  const uint64_t first = chunks * part / parts * chunk, end = chunks * (part + 1) / parts * chunk;
+  const uint64_t last = end < size ? end : size;
+  return (checkpoint_slice){first < last ? first : last, first < last ? last - first : 0};
+}
+
+int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int ranks, uint64_t at) {
+  const uint64_t chunks = (size + chunk - 1) / chunk, parts = (uint64_t)ranks;
+  const uint64_t part = ((at / chunk + 1) * parts - 1) / chunks; /* the largest that begins there */
+  return (int)((part + (uint64_t)(turn % ranks)) % parts);
+}
+
+/* ---- datasets ---- */
+
+static checkpoint_set *set_new(checkpoint_file *f, const char *parent, const char *name) {
+  checkpoint_set *s = check_allocate(1, sizeof *s);
+  s->f = f;
+  s->name = check_allocate(strlen(parent) + strlen(name) + 2, 1);
+  sprintf(s->name, "%s%s%s", parent, *parent ? "/" : "", name);
+  s->set = s->checksums = -1;
+  return s;
+}
+
+static hid_t create_dataset(checkpoint_file *f, const char *path, hid_t type, hsize_t size,
+                            hsize_t chunk, bool fletcher) {
+  const hsize_t most = size ? size : H5S_UNLIMITED; /* HDF5 chunks nothing of fixed size 0 */
+  hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(creation, false);
+  H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+  if (size && chunk > size) chunk = size;
+  H5Pset_chunk(creation, 1, &chunk);
+  if (fletcher) H5Pset_fletcher32(creation);
+  hid_t space = H5Screate_simple(1, &size, &most);
+  hid_t set = H5Dcreate2(f->file, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  WRITE(set, path);
+  H5Sclose(space);
+  H5Pclose(creation);
+  return set;
+}
+
+static char *checksum_path(const char *path) {
+  char *other = check_allocate(strlen(path) + 6, 1);
+  sprintf(other, "%s.xxh3", path);
+  return other;
+}
+
+checkpoint_set *checkpoint_set_create(checkpoint_file *f, const char *parent,
+                                      const checkpoint_field *field, uint64_t size, bool large) {
+  checkpoint_set *s = set_new(f, parent, field->name);
+  s->type = field->type;
+  s->size = size;
+  s->chunk = checkpoint_chunk(size);
+  s->set = create_dataset(f, s->name, file_type(s->type), size, s->chunk, !large);
+  put_text(f, s->set, "unit", field->unit);
+  put_text(f, s->set, "description", field->description);
+  if (large) {
+    char *beside = checksum_path(s->name);
+    const uint64_t chunks = (size + s->chunk - 1) / s->chunk;
+    s->checksums = create_dataset(f, beside, H5T_STD_U64LE, chunks, 4096, true);
+    put_text(f, s->checksums, "unit", "");
+    put_text(f, s->checksums, "description", "XXH3-64 of each chunk's values as stored");
+    free(beside);
+  }
+  return s;
+}
+
+static bool is_1d(checkpoint_set *s) {
+  hid_t space = H5Dget_space(s->set);
+  hsize_t size = 0;
+  const bool is =
+      H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &size, NULL) == 1;
+  s->size = size;
+  H5Sclose(space);
+  return is;
+}
+
+/* Dataset and its checksums, if it is there as the type says. */
+static err open_dataset(checkpoint_set *s) {
+  checkpoint_file *f = s->f;
+  s->set = H5Dopen2(f->file, s->name, H5P_DEFAULT);
+  if (s->set < 0) return unreadable(f, s->name);
+  if (!is_1d(s)) return check_fail(ERR_USER, "%s: %s: is no list", f->path, s->name);
+  hid_t type = H5Dget_type(s->set);
+  int found = 0;
+  while (found < TYPES && H5Tequal(type, file_type((checkpoint_type)found)) <= 0) found++;
+  H5Tclose(type);
+  if (found == TYPES) return check_fail(ERR_USER, "%s: %s: is of no known type", f->path, s->name);
+  s->type = (checkpoint_type)found;
+  s->chunk = checkpoint_chunk(s->size);
+  char *beside = checksum_path(s->name);
+  if (H5Lexists(f->file, beside, H5P_DEFAULT) > 0)
+    s->checksums = H5Dopen2(f->file, beside, H5P_DEFAULT);
+  free(beside);
+  return OK;
+}
+
+err checkpoint_set_open(checkpoint_file *f, const char *parent, const checkpoint_field *field,
+                        uint64_t size, checkpoint_set **opened) {
+  checkpoint_set *s = set_new(f, parent, field->name);
+  err e = open_dataset(s);
+  if (e == OK && s->type != field->type)
+    e = check_fail(ERR_USER, "%s: %s: is %s, must be %s", f->path, s->name,
+                   checkpoint_type_name(s->type), checkpoint_type_name(field->type));
+  if (e == OK && size != CHECKPOINT_ANY && s->size != size)
+    e = check_fail(ERR_USER, "%s: %s: has %llu values, must have %llu", f->path, s->name,
+                   (unsigned long long)s->size, (unsigned long long)size);
+  e = agree(f->comm, e);
+  *opened = e == OK ? s : NULL;
+  if (e != OK) checkpoint_set_close(s);
+  return e;
+}
+
+uint64_t checkpoint_set_size(const checkpoint_set *s) { return s->size; }
+
+uint64_t checkpoint_set_chunk(const checkpoint_set *s) { return s->chunk; }
+
+static herr_t transfer(checkpoint_file *f, bool write, hid_t set, hid_t type, hsize_t first,
+                       hsize_t count, void *value) {
+  uint64_t nothing = 0;
+  hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
+  if (count == 0) {
+    H5Sselect_none(space);
+    H5Sselect_none(memory);
+    value = &nothing;
+  } else
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &count, NULL);
+  const herr_t status = write ? H5Dwrite(set, type, memory, space, f->collective, value)
+                              : H5Dread(set, type, memory, space, f->collective, value);
+  H5Sclose(memory);
+  H5Sclose(space);
+  return status;
+}
+
+/* XXH3-64 of each chunk of values first .. first + count - 1; the caller frees. */
+static uint64_t *hash_chunks(const checkpoint_set *s, uint64_t count, const void *value,
+                             uint64_t *chunks) {
+  const size_t bytes = types[s->type].bytes;
+  *chunks = (count + s->chunk - 1) / s->chunk;
+  uint64_t *hash = check_allocate(*chunks, sizeof *hash);
+  for (uint64_t i = 0; i < *chunks; i++) {
+    const uint64_t at = i * s->chunk, n = count - at < s->chunk ? count - at : s->chunk;
+    hash[i] = XXH3_64bits((const char *)value + at * bytes, n * bytes);
+  }
+  return hash;
+}
+
+void checkpoint_set_write(checkpoint_set *s, uint64_t first, uint64_t count, const void *value) {
+  checkpoint_file *f = s->f;
+  WRITE(transfer(f, true, s->set, memory_type(s->type), first, count, (void *)value), s->name);
+  if (s->checksums < 0) return;
+  uint64_t chunks;
+  uint64_t *hash = hash_chunks(s, count, value, &chunks);
+  WRITE(transfer(f, true, s->checksums, H5T_NATIVE_UINT64, first / s->chunk, chunks, hash),
+        s->name);
+  free(hash);
+}
+
+err checkpoint_set_read(checkpoint_set *s, uint64_t first, uint64_t count, void *value) {
+  checkpoint_file *f = s->f;
+  err e = OK;
+  if (transfer(f, false, s->set, memory_type(s->type), first, count, value) < 0)
+    e = unreadable(f, s->name);
+  if (s->checksums < 0) return agree(f->comm, e);
+  uint64_t chunks;
+  uint64_t *hash = hash_chunks(s, count, value, &chunks);
+  uint64_t *stored = check_allocate(chunks, sizeof *stored);
+  if (transfer(f, false, s->checksums, H5T_NATIVE_UINT64, first / s->chunk, chunks, stored) < 0)
+    e = unreadable(f, s->name);
+  for (uint64_t i = 0; e == OK && i < chunks; i++)
+    if (hash[i] != stored[i])
+      e = check_fail(ERR_USER, "%s: %s: chunk %llu does not fit its checksum", f->path, s->name,
+                     (unsigned long long)(first / s->chunk + i));
+  free(hash);
+  free(stored);
+  return agree(f->comm, e);
+}
+
+void checkpoint_set_close(checkpoint_set *s) {
+  if (!s) return;
+  if (s->set >= 0) H5Dclose(s->set);
+  if (s->checksums >= 0) H5Dclose(s->checksums);
+  free(s->name);
+  free(s->unit);
+  free(s->description);
+  free(s);
+}
+
+void checkpoint_file_write(checkpoint_file *f, const char *parent, const checkpoint_field *field,
+                           uint64_t size, checkpoint_slice slice, const void *value) {
+  checkpoint_set *s = checkpoint_set_create(f, parent, field, size, false);
+  checkpoint_set_write(s, slice.first, slice.count, value);
+  checkpoint_set_close(s);
+}
+
+err checkpoint_file_read(checkpoint_file *f, const char *parent, const checkpoint_field *field,
+                         uint64_t size, checkpoint_slice slice, void *value) {
+  checkpoint_set *s;
+  err e = checkpoint_set_open(f, parent, field, size, &s);
+  if (e == OK) e = checkpoint_set_read(s, slice.first, slice.count, value);
+  checkpoint_set_close(s);
+  return e;
+}
+
+err checkpoint_file_read_all(checkpoint_file *f, const char *parent, const checkpoint_field *field,
+                             uint64_t *size, void **value) {
+  checkpoint_set *s;
+  *value = NULL;
+  *size = 0;
+  err e = checkpoint_set_open(f, parent, field, CHECKPOINT_ANY, &s);
+  if (e == OK) {
+    *size = s->size;
+    *value = check_allocate(s->size + 1, types[s->type].bytes);
+    e = checkpoint_set_read(s, 0, s->size, *value);
+  }
+  checkpoint_set_close(s);
+  return e;
+}
+
+/* ---- what is there ---- */
+
+typedef struct {
+  int count;
+  size_t capacity;
+  char **path;
+} path_list;
+
+static herr_t list_object(hid_t file, const char *name, const H5O_info_t *info, void *to) {
+  (void)file;
+  path_list *list = to;
+  const size_t length = strlen(name);
+  if (info->type != H5O_TYPE_DATASET) return 0;
+  if (length > 5 && strcmp(name + length - 5, ".xxh3") == 0) return 0;
+  list->path = check_grow(list->path, &list->capacity, (size_t)list->count + 1, sizeof *list->path);
+  list->path[list->count++] = strcpy(check_allocate(length + 1, 1), name);
+  return 0;
+}
+
+err checkpoint_file_list(checkpoint_file *f, int *count, char ***path) {
+  path_list list = {0};
+  err e = OK;
+  if (H5Ovisit2(f->file, H5_INDEX_NAME, H5_ITER_INC, list_object, &list, H5O_INFO_BASIC) < 0)
+    e = unreadable(f, "its contents");
+  *count = list.count;
+  *path = list.path;
+  return e;
+}
+
+err checkpoint_set_look(checkpoint_file *f, const char *path, checkpoint_set **opened,
+                        checkpoint_field *field) {
+  checkpoint_set *s = set_new(f, "", path);
+  const err e = open_dataset(s);
+  *opened = e == OK ? s : NULL;
+  if (e == OK) {
+    s->unit = copy_text(s->set, "unit");
+    s->description = copy_text(s->set, "description");
+    *field = (checkpoint_field){s->name, s->unit, s->description, s->type};
+  } else
+    checkpoint_set_close(s);
+  return e;
+}

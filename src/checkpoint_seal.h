@@ -1,0 +1,27 @@
+/* checkpoint_seal.h - the first 512 bytes of a checkpoint (HDF5's user block): what the file is,
+ * how long, and a checksum of everything behind them. Written last; a file without it is
+ * unfinished.
+ *
+ * Text, padded with zeros:
+ *   shinkei checkpoint <version>
+ *   bytes <length of the whole file>
+ *   xxh3 <32 hexadecimal digits>     sum over blocks of 4 MiB behind the seal, block i (from 0):
+ *                                    the two 64-bit halves (low, high; sums mod 2^64) of
+ *                                    XXH3-128 of the block with seed i
+ *   seal <16 hexadecimal digits>     XXH3-64 of the three lines above                            */
+#ifndef SHINKEI_CHECKPOINT_SEAL_H
+#define SHINKEI_CHECKPOINT_SEAL_H
+
+#include "check.h"
+#include <mpi.h>
+#include <stdbool.h>
+
+enum { CHECKPOINT_VERSION = 1, CHECKPOINT_SEAL_BYTES = 512 };
+
+/* Hash the file that all ranks wrote (and closed), put the seal on it, sync. */
+COLLECTIVE err checkpoint_seal_put(MPI_Comm comm, const char *path, uint64_t *bytes);
+/* ERR_USER with one message that begins with the path: no checkpoint, unfinished, of another
+ * version, damaged. Every byte of the file is read. */
+COLLECTIVE err checkpoint_seal_check(MPI_Comm comm, const char *path);
+
+#endif
