@@ -1,0 +1,281 @@
+/* Which neurons to look at, and their spikes in bins. */
+#include "phi_spikes.h"
+
+#include "random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INDEX_DRAW = 20, INDEX_PART };
+
+int64_t phi_spikes_find(const phi_spikes *s, int population, int64_t id) {
+  size_t low = 0, high = s->neurons;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    const phi_neuron *n = &s->neuron[middle];
+    if (n->population < population || (n->population == population && n->id < id))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  bool found =
+      low < s->neurons && s->neuron[low].population == population && s->neuron[low].id == id;
+  return found ? (int64_t)low : -1;
+}
+
+static err find_population(const phi_spikes *s, const char *name, size_t length, int *population) {
+  for (int k = 0; k < s->populations; k++)
+    if (strlen(s->population[k]) == length && !strncmp(s->population[k], name, length)) {
+      *population = k;
+      return OK;
+    }
+  return check_fail(ERR_USER, "nodes: there is no population '%.*s' in the spike file", (int)length,
+                    name);
+}
+
+static err add_range(const phi_spikes *s, int population, long long first, long long last,
+                     size_t *capacity, phi_sample *made) {
+  if (first < 0 || last < first || last - first > 1000000)
+    return check_fail(ERR_USER, "nodes: %lld-%lld is no range of ids", first, last);
+  for (long long id = first; id <= last; id++) {
+    int64_t index = phi_spikes_find(s, population, id);
+    if (index < 0)
+      return check_fail(ERR_USER, "node %lld of population '%s' has no spike in the file", id,
+                        s->population[population]);
+    for (int k = 0; k < made->size; k++)
+      if (made->member[k] == index) return check_fail(ERR_USER, "node %lld is named twice", id);
+    made->member = check_grow(made->member, capacity, (size_t)made->size + 1, sizeof *made->member);
+    made->member[made->size++] = index;
+  }
+  return OK;
+}
+
+err phi_sample_nodes(const phi_spikes *s, const char *text, phi_sample *made) {
+  *made = (phi_sample){.groups = 1};
+  size_t capacity = 0;
+  err e = OK;
+  int population = s->populations == 1 ? 0 : -1;
+  for (const char *at = text; *at && !e;) {
+    size_t field = strcspn(at, ",");
+    const char *colon = memchr(at, ':', field);
+    if (colon) e = find_population(s, at, (size_t)(colon - at), &population);
+    if (!e && population < 0)
+      e = check_fail(ERR_USER, "nodes: the file has %d populations; name one, as in %s:%.*s",
+                     s->populations, s->population[0], (int)field, at);
+    char *end;
+    const char *number = colon ? colon + 1 : at;
+    long long first = strtoll(number, &end, 10), last = first;
+    bool fits = end > number;
+    if (fits && *end == '-') {
+      number = end + 1;
+      last = strtoll(number, &end, 10);
+      fits = end > number;
+    }
+    if (!e && (!fits || end != at + field))
+      e = check_fail(ERR_USER, "nodes: '%.*s' is no id or range; allowed are 3, 3-7, POPULATION:3",
+                     (int)field, at);
+    if (!e) e = add_range(s, population, first, last, &capacity, made);
+    at += field + (at[field] == ',');
+  }
+  if (!e && made->size < 2) e = check_fail(ERR_USER, "nodes: at least 2 are needed");
+  if (e) {
+    free(made->member);
+    *made = (phi_sample){0};
+  }
+  return e;
+}
+
+err phi_sample_method_of(const char *name, phi_sample_method *method) {
+  static const char *const names[] = {"random", "population", "coupling", "partition"};
+  for (int k = 0; k < 4; k++)
+    if (!strcmp(name, names[k])) {
+      *method = (phi_sample_method)k;
+      return OK;
+    }
+  return check_fail(ERR_USER,
+                    "sampling by '%s' is unknown; allowed are random, population, coupling, "
+                    "partition",
+                    name);
+}
+
+/* `size` of pool[count], distinct, by a partial shuffle of a copy. */
+static void draw(uint64_t seed, uint32_t who, int size, size_t count, const int64_t *pool,
+                 int64_t *out) {
+  int64_t *copy = check_allocate(count, sizeof *copy);
+  memcpy(copy, pool, count * sizeof *copy);
+  for (int i = 0; i < size; i++) {
+    uint32_t word = random_draw(seed, RANDOM_SAMPLE, INDEX_DRAW, who, (uint64_t)i).word[0];
+    size_t from = (size_t)i + random_below(word, (uint32_t)(count - (size_t)i));
+    out[i] = copy[from];
+    copy[from] = copy[i];
+  }
+  free(copy);
+}
+
+/* Groups from pools in turn; pool k is order[first[k] .. first[k + 1]). */
+static err draw_pools(uint64_t seed, int groups, int size, int pools, const size_t *first,
+                      const int64_t *order, bool each, const char *what, phi_sample *made) {
+  int *usable = check_allocate((size_t)pools, sizeof *usable), count = 0;
+  for (int k = 0; k < pools; k++)
+    if (first[k + 1] - first[k] >= (size_t)size) usable[count++] = k;
+  err e = OK;
+  if (!count)
+    e = check_fail(ERR_USER, "sample: no %s has as many as %d neurons that spike", what, size);
+  else {
+    *made = (phi_sample){each ? groups * count : groups, size, NULL};
+    made->member = check_allocate((size_t)made->groups * (size_t)size, sizeof *made->member);
+    for (int g = 0; g < made->groups; g++) {
+      int k = usable[each ? g / groups : g % count];
+      draw(seed, (uint32_t)g, size, first[k + 1] - first[k], order + first[k],
+           made->member + (size_t)g * (size_t)size);
+    }
+  }
+  free(usable);
+  return e;
+}
+
+/* Sort neurons into pools by a key (negative: in none). */
+static err draw_by_key(const phi_spikes *s, const int64_t *key, uint64_t seed, int groups, int size,
+                       bool each, const char *what, phi_sample *made) {
+  int64_t most = -1;
+  for (size_t i = 0; i < s->neurons; i++)
+    if (key[i] > most) most = key[i];
+  size_t pools = (size_t)(most + 1), at = 0;
+  size_t *first = check_allocate(pools + 1, sizeof *first);
+  int64_t *order = check_allocate(s->neurons, sizeof *order);
+  for (size_t k = 0; k < pools; k++) {
+    first[k] = at;
+    for (size_t i = 0; i < s->neurons; i++)
+      if (key[i] == (int64_t)k) order[at++] = (int64_t)i;
+  }
+  first[pools] = at;
+  err e = draw_pools(seed, groups, size, (int)pools, first, order, each, what, made);
+  free(first);
+  free(order);
+  return e;
+}
+
+/* Mutual information of two binary trains at lags -1, 0 and 1 [nats], plug-in. */
+static double pair_information(int64_t bins, const uint8_t *a, const uint8_t *b) {
+  double sum = 0;
+  for (int lag = -1; lag <= 1; lag++) {
+    double count[2][2] = {{0}}, total = 0;
+    for (int64_t t = lag < 0 ? 1 : 0; t + (lag > 0) < bins; t++) count[a[t]][b[t + lag]]++, total++;
+    for (int i = 0; i < 2; i++)
+      for (int j = 0; j < 2; j++)
+        if (count[i][j] > 0)
+          sum += count[i][j] / total *
+                 log(count[i][j] * total /
+                     ((count[i][0] + count[i][1]) * (count[0][j] + count[1][j])));
+  }
+  return sum;
+}
+
+static const phi_spikes *sorting; /* qsort has no context */
+static int by_activity(const void *left, const void *right) {
+  const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+  const size_t x = sorting->neuron[a].count, y = sorting->neuron[b].count;
+  return x != y ? (x < y ? 1 : -1) : (a > b) - (a < b);
+}
+
+static void grow_group(int candidates, const double *coupling, int start, int size, bool *taken,
+                       int *group) {
+  memset(taken, 0, (size_t)candidates * sizeof *taken);
+  taken[group[0] = start] = true;
+  for (int k = 1; k < size; k++) {
+    int best = -1;
+    double most = -1;
+    for (int c = 0; c < candidates; c++) {
+      double sum = 0;
+      for (int m = 0; m < k && !taken[c]; m++) sum += coupling[c * candidates + group[m]];
+      if (!taken[c] && sum > most) most = sum, best = c;
+    }
+    taken[group[k] = best] = true;
+  }
+}
+
+static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, int candidates,
+                        phi_sample *made) {
+  if ((size_t)candidates > s->neurons) candidates = (int)s->neurons;
+  if (candidates < size || groups > candidates)
+    return check_fail(ERR_USER, "sample: %d groups of %d by coupling need more than %d candidates",
+                      groups, size, candidates);
+  int64_t *order = check_allocate(s->neurons, sizeof *order);
+  for (size_t i = 0; i < s->neurons; i++) order[i] = (int64_t)i;
+  sorting = s;
+  qsort(order, s->neurons, sizeof *order, by_activity);
+  const int64_t bins = (int64_t)floor((s->end - s->begin) / bin) + 1;
+  uint8_t *train = check_allocate((size_t)candidates * (size_t)bins, 1);
+  for (int c = 0; c < candidates; c++) {
+    const phi_neuron *n = &s->neuron[order[c]];
+    for (size_t i = n->first; i < n->first + n->count; i++)
+      train[c * bins + (int64_t)floor((s->time[i] - s->begin) / bin + 1e-9)] = 1;
+  }
+  double *coupling = check_allocate((size_t)candidates * (size_t)candidates, sizeof *coupling);
+#pragma omp parallel for schedule(dynamic)
+  for (int a = 0; a < candidates; a++)
+    for (int b = 0; b < a; b++)
+      coupling[a * candidates + b] = coupling[b * candidates + a] =
+          pair_information(bins, train + a * bins, train + b * bins);
+  *made =
+      (phi_sample){groups, size, check_allocate((size_t)groups * (size_t)size, sizeof(int64_t))};
+  bool *taken = check_allocate((size_t)candidates, sizeof *taken);
+  int *group = check_allocate((size_t)size, sizeof *group);
+  for (int g = 0; g < groups; g++) {
+    grow_group(candidates, coupling, g, size, taken, group);
+    for (int k = 0; k < size; k++) made->member[g * size + k] = order[group[k]];
+  }
+  free(order);
+  free(train);
+  free(coupling);
+  free(taken);
+  free(group);
+  return OK;
+}
+
+err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, int size,
+                    uint64_t seed, double bin, int candidates, size_t owners, const uint32_t *owner,
+                    phi_sample *made) {
+  memset(made, 0, sizeof *made);
+  if (groups < 1 || size < 2)
+    return check_fail(ERR_USER,
+                      "sample: %d groups of %d; allowed are 1 or more groups of 2 or more", groups,
+                      size);
+  if (method == PHI_SAMPLE_COUPLING) return draw_coupled(s, groups, size, bin, candidates, made);
+  int64_t *key = check_allocate(s->neurons, sizeof *key);
+  err e = OK;
+  const char *what = "spike file";
+  for (size_t i = 0; i < s->neurons && !e; i++) {
+    if (method == PHI_SAMPLE_POPULATION) {
+      key[i] = s->neuron[i].population;
+      what = "population";
+    } else if (method == PHI_SAMPLE_PARTITION) {
+      what = "part";
+      if ((size_t)s->neuron[i].id >= owners)
+        e = check_fail(ERR_USER, "sample: node %lld is not in the partition file (%zu neurons)",
+                       (long long)s->neuron[i].id, owners);
+      else
+        key[i] = owner[s->neuron[i].id];
+    }
+  }
+  if (!e && method == PHI_SAMPLE_PARTITION && s->populations > 1)
+    e = check_fail(ERR_USER,
+                   "sample: by partition needs a spike file of one population, with ids of "
+                   "the whole network");
+  if (!e) e = draw_by_key(s, key, seed, groups, size, method == PHI_SAMPLE_POPULATION, what, made);
+  free(key);
+  return e;
+}
+
+void phi_spikes_bin(const phi_spikes *s, int size, const int64_t *member, double begin, double bin,
+                    int64_t bins, double *count) {
+  memset(count, 0, (size_t)bins * (size_t)size * sizeof *count);
+  for (int k = 0; k < size; k++) {
+    const phi_neuron *n = &s->neuron[member[k]];
+    for (size_t i = n->first; i < n->first + n->count; i++) {
+      double at = floor((s->time[i] - begin) / bin + 1e-9);
+      if (at >= 0 && at < (double)bins) count[(int64_t)at * size + k]++;
+    }
+  }
+}

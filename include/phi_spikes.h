@@ -1,0 +1,72 @@
+/* phi_spikes.h - spikes of any SONATA file, and which neurons of it to look at.
+ *
+ * Groups /spikes/<population>/{timestamps,node_ids}, or the older layout /spikes/{timestamps,gids}
+ * (read as a population of the name ""). Times in ms; an attribute `units` of timestamps in s
+ * (seconds) is converted, any other than ms or s is an error.                                  */
+#ifndef SHINKEI_PHI_SPIKES_H
+#define SHINKEI_PHI_SPIKES_H
+
+#include "check.h"
+#include <stdbool.h>
+
+/* One neuron that spiked: its population, id, and times [ms] ascending. */
+typedef struct {
+  int population;
+  int64_t id;
+  size_t first, count; /* time[first .. first + count) */
+} phi_neuron;
+
+typedef struct {
+  int populations;
+  char **population; /* names */
+  size_t neurons;    /* those with a spike, by (population, id) */
+  phi_neuron *neuron;
+  size_t count;
+  double *time;      /* [count] */
+  double begin, end; /* of all spikes; where a window is not given they bound it */
+} phi_spikes;
+
+/* ERR_USER: no such file or group, no spikes at all, times that are NaN or infinite, arrays of
+ * different lengths.                                                                          */
+LOCAL err phi_spikes_read_file(const char *path, phi_spikes *made);
+LOCAL void phi_spikes_free(phi_spikes *s);
+
+/* Index of a neuron, -1 where it has no spike. */
+LOCAL int64_t phi_spikes_find(const phi_spikes *s, int population, int64_t id);
+
+/* Groups of neurons: member[groups][size], indices of s->neuron. Caller frees member. */
+typedef struct {
+  int groups, size;
+  int64_t *member;
+} phi_sample;
+
+/* One group, from text like "0,3,5-9" or "E:0-3,I:7" (population names where there are several).
+ * An id without a spike is an error that names it: it would be constant.                      */
+LOCAL err phi_sample_nodes(const phi_spikes *s, const char *text, phi_sample *made);
+
+typedef enum {
+  PHI_SAMPLE_RANDOM,     /* uniformly from all neurons that spike                              */
+  PHI_SAMPLE_POPULATION, /* `groups` groups within each population that is large enough         */
+  PHI_SAMPLE_COUPLING,   /* greedy: a seed neuron, then whoever has the largest sum of mutual
+                          * information, in bins and lagged both ways, with the group           */
+  PHI_SAMPLE_PARTITION,  /* within one part of a partition file: groups over parts in turn      */
+} phi_sample_method;
+
+LOCAL err phi_sample_method_of(const char *name, phi_sample_method *method);
+
+/* `groups` groups of `size` distinct neurons each; groups may share neurons. Random numbers by seed
+ * and group alone. COUPLING looks at the `candidates` most active neurons only, in bins of `bin`
+ * ms; its seeds are the most active neurons in turn. owner[owners]: part of each id (PARTITION, of
+ * one population), from phi_owner_read_file.                                                   */
+LOCAL err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, int size,
+                          uint64_t seed, double bin, int candidates, size_t owners,
+                          const uint32_t *owner, phi_sample *made);
+
+/* /owner of a partition file (partition.h); caller frees. */
+LOCAL err phi_owner_read_file(const char *path, size_t *owners, uint32_t **owner);
+
+/* Spikes of the members in bins of `bin` ms from `begin`: count[bins][size], by bin. */
+LOCAL void phi_spikes_bin(const phi_spikes *s, int size, const int64_t *member, double begin,
+                          double bin, int64_t bins, double *count);
+
+#endif
