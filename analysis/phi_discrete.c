@@ -97,6 +97,21 @@ static err find_stationary(size_t states, const double *transition, double *p) {
                     change);
 }
 
+/* Takes over joint, which holds the transitions. */
+static err weight_rows(int n, size_t states, double *joint, phi_input input, phi_joint *made) {
+  double *p = check_allocate(states, sizeof *p);
+  err e = OK;
+  for (size_t x = 0; x < states; x++) p[x] = 1 / (double)states;
+  if (input == PHI_INPUT_STATIONARY) e = find_stationary(states, joint, p);
+  for (size_t i = 0; i < states * states; i++) joint[i] *= p[i / states];
+  free(p);
+  if (e)
+    free(joint);
+  else
+    take(n, NULL, states, joint, made);
+  return e;
+}
+
 err phi_joint_table(int n, const double *tpm, phi_input input, phi_joint *made) {
   memset(made, 0, sizeof *made);
   size_t states;
@@ -107,17 +122,29 @@ err phi_joint_table(int n, const double *tpm, phi_input input, phi_joint *made) 
       return check_fail(ERR_USER, "P(node %zu is ON | state %zu) is %g; allowed are 0 to 1",
                         i % (size_t)n, i / (size_t)n, tpm[i]);
   double *joint = check_allocate(states * states, sizeof *joint);
-  double *p = check_allocate(states, sizeof *p);
   expand(n, states, tpm, joint);
-  for (size_t x = 0; x < states; x++) p[x] = 1 / (double)states;
-  if (input == PHI_INPUT_STATIONARY) e = find_stationary(states, joint, p);
-  for (size_t i = 0; i < states * states; i++) joint[i] *= p[i / states];
-  free(p);
-  if (e)
-    free(joint);
-  else
-    take(n, NULL, states, joint, made);
-  return e;
+  return weight_rows(n, states, joint, input, made);
+}
+
+err phi_joint_rows(int n, const double *rows, phi_input input, phi_joint *made) {
+  memset(made, 0, sizeof *made);
+  size_t states;
+  err e = count_states(n, NULL, &states);
+  if (e) return e;
+  for (size_t x = 0; x < states; x++) {
+    double sum = 0;
+    for (size_t y = 0; y < states; y++) {
+      double p = rows[x * states + y];
+      if (!(p >= 0 && p <= 1))
+        return check_fail(ERR_USER, "P(state %zu | state %zu) is %g; allowed are 0 to 1", y, x, p);
+      sum += p;
+    }
+    if (!(fabs(sum - 1) <= 1e-9))
+      return check_fail(ERR_USER, "row %zu sums to %.12g; it must sum to 1", x, sum);
+  }
+  double *joint = check_allocate(states * states, sizeof *joint);
+  memcpy(joint, rows, states * states * sizeof *joint);
+  return weight_rows(n, states, joint, input, made);
 }
 
 err phi_joint_series(int64_t samples, int n, const int *levels, const int *value, int64_t lag,

@@ -190,15 +190,15 @@ err phi_covariances_autoregression(int n, const double *a, const double *noise,
   return e;
 }
 
-static err check_series(int64_t samples, int n, const double *x, int64_t lag, double ridge) {
-  if (lag < 0) return check_fail(ERR_USER, "lag is %lld; allowed is 0 or more", (long long)lag);
-  int64_t pairs = samples - lag, needed = ridge > 0 ? 2 : (lag ? 2 : 1) * (int64_t)n + 1;
-  if (n < 1 || pairs < needed)
-    return check_fail(ERR_USER,
-                      "%lld samples of %d variables at lag %lld give %lld pairs; at least %lld are "
-                      "needed%s",
-                      (long long)samples, n, (long long)lag, (long long)(pairs > 0 ? pairs : 0),
-                      (long long)needed, ridge > 0 ? "" : " (fewer only with regularisation)");
+static err check_pairs(int64_t pairs, int n, bool two, double ridge) {
+  const int64_t needed = ridge > 0 ? 2 : (two ? 2 : 1) * (int64_t)n + 1;
+  if (n >= 1 && pairs >= needed) return OK;
+  return check_fail(ERR_USER, "there are %lld %s of %d variables; at least %lld are needed%s",
+                    (long long)(pairs > 0 ? pairs : 0), two ? "pairs of samples" : "samples", n,
+                    (long long)needed, ridge > 0 ? "" : " (fewer only with regularisation)");
+}
+
+static err check_finite(int64_t samples, int n, const double *x) {
   for (int64_t t = 0; t < samples; t++)
     for (int i = 0; i < n; i++)
       if (!isfinite(x[t * n + i]))
@@ -233,24 +233,36 @@ static double *covariance(int64_t pairs, int n, const double *x, const double *y
   return c;
 }
 
-err phi_covariances_series(int64_t samples, int n, const double *x, int64_t lag, double ridge,
-                           phi_covariances *made) {
+err phi_covariances_pairs(int64_t pairs, int n, const double *before, const double *after,
+                          double ridge, phi_covariances *made) {
   phi_linear_serial();
   memset(made, 0, sizeof *made);
-  err e = check_series(samples, n, x, lag, ridge);
+  err e = check_pairs(pairs, n, after, ridge);
+  if (!e) e = check_finite(pairs, n, before);
+  if (!e && after) e = check_finite(pairs, n, after);
   if (e) return e;
-  int64_t pairs = samples - lag;
-  double *before = centre(pairs, n, x), *after = centre(pairs, n, x + lag * n);
-  double *past = covariance(pairs, n, before, before);
-  double *cross = lag ? covariance(pairs, n, before, after) : NULL;
-  double *present = lag ? covariance(pairs, n, after, after) : NULL;
+  double *x = centre(pairs, n, before), *y = after ? centre(pairs, n, after) : NULL;
+  double *past = covariance(pairs, n, x, x);
+  double *cross = y ? covariance(pairs, n, x, y) : NULL;
+  double *present = y ? covariance(pairs, n, y, y) : NULL;
   e = phi_covariances_make(n, past, cross, present, ridge, made);
-  free(before);
-  free(after);
+  free(x);
+  free(y);
   free(past);
   free(cross);
   free(present);
   return e;
+}
+
+err phi_covariances_series(int64_t samples, int n, const double *x, int64_t lag, double ridge,
+                           phi_covariances *made) {
+  memset(made, 0, sizeof *made);
+  if (lag < 0) return check_fail(ERR_USER, "lag is %lld; allowed is 0 or more", (long long)lag);
+  err e = check_pairs(samples - lag, n, lag > 0, ridge);
+  if (!e)
+    e = check_finite(samples, n, x); /* all of it, so that the message counts from its start */
+  if (e) return e;
+  return phi_covariances_pairs(samples - lag, n, x, lag ? x + lag * n : NULL, ridge, made);
 }
 
 err phi_covariances_subset(const phi_covariances *c, int count, const int *index,

@@ -37,6 +37,9 @@ typedef enum { PHI_INPUT_UNIFORM, PHI_INPUT_STATIONARY } phi_input;
  * Stationary: the limit of the time average from the uniform start.                           */
 LOCAL err phi_joint_table(int n, const double *tpm, phi_input input, phi_joint *made);
 
+/* The same from rows[2^n][2^n], P(state next | state), which need not be independent.           */
+LOCAL err phi_joint_rows(int n, const double *rows, phi_input input, phi_joint *made);
+
 /* From a recording value[samples][n]: the pairs (x_t, x_{t+lag}), lag >= 1; `prior` >= 0 is added
  * to the count of every pair of states.                                                       */
 LOCAL err phi_joint_series(int64_t samples, int n, const int *levels, const int *value, int64_t lag,

@@ -40,6 +40,11 @@ LOCAL err phi_covariances_autoregression(int n, const double *a, const double *n
 LOCAL err phi_covariances_series(int64_t samples, int n, const double *x, int64_t lag, double ridge,
                                  phi_covariances *made);
 
+/* The same from pairs (before[t], after[t]), [pairs][n] each, in any order; after NULL: one slice.
+ */
+LOCAL err phi_covariances_pairs(int64_t pairs, int n, const double *before, const double *after,
+                                double ridge, phi_covariances *made);
+
 /* Marginal of the variables index[count], distinct, in that order. */
 LOCAL err phi_covariances_subset(const phi_covariances *c, int count, const int *index,
                                  phi_covariances *made);
