@@ -1,0 +1,197 @@
+#include "phi_results_file.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const fields[PHI_RESULT_FIELDS] = {
+    "value", "low", "high", "surrogate_mean", "surrogate_deviation", "above"};
+static const char *const coverage[PHI_COVERAGE_FIELDS] = {
+    "pairs",       "states_seen",  "states_weak",       "state",
+    "state_share", "insufficient", "replicates_failed", "fault"};
+
+struct phi_results_file {
+  char *path;
+  hid_t file, done;
+  hid_t data[PHI_RESULT_LENGTH];
+  int windows, count;
+};
+
+static err failed(const phi_results_file *f, const char *what) {
+  return check_fail(ERR_ENVIRONMENT, "%s: %s failed; is the disk full?", f->path, what);
+}
+
+static void put_text(hid_t file, const char *name, const char *text) {
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, strlen(text) + 1);
+  hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, type, text);
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
+}
+
+static bool same_text(hid_t file, const char *name, const char *text) {
+  if (H5Aexists(file, name) <= 0) return false;
+  hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+  char *found = check_allocate(H5Tget_size(type) + 1, 1);
+  bool same = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
+              H5Aread(attribute, type, found) >= 0 && !strcmp(found, text);
+  free(found);
+  H5Tclose(type);
+  H5Aclose(attribute);
+  return same;
+}
+
+/* Contiguous, claimed at once, so that later writes change no structure of the file. */
+static hid_t create_data(hid_t file, const char *name, hid_t type, int rows, int columns,
+                         const void *value) {
+  const hsize_t size[2] = {(hsize_t)rows, (hsize_t)columns};
+  const double nothing = NAN;
+  const uint8_t zero = 0;
+  hid_t space = H5Screate_simple(columns ? 2 : 1, size, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(how, H5D_FILL_TIME_ALLOC);
+  H5Pset_obj_track_times(how, false); /* the same bytes whenever and wherever it runs */
+  if (type == H5T_NATIVE_DOUBLE) H5Pset_fill_value(how, type, &nothing);
+  if (type == H5T_NATIVE_UINT8) H5Pset_fill_value(how, type, &zero);
+  hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  if (data >= 0 && value && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0) {
+    H5Dclose(data);
+    data = -1;
+  }
+  H5Pclose(how);
+  H5Sclose(space);
+  return data;
+}
+
+/* Name of number `at` of a task's results; false where its measure was not asked. */
+static bool name_of(const phi_job *job, int at, char name[64]) {
+  const int a = at / PHI_RESULT_FIELDS;
+  if (a >= PHI_ASKED) {
+    snprintf(name, 64, "coverage/%s", coverage[at - PHI_RESULT_FIELDS * PHI_ASKED]);
+    return true;
+  }
+  snprintf(name, 64, "%s/%s", phi_asked_name((phi_asked)a), fields[at % PHI_RESULT_FIELDS]);
+  return job->plan->request.asked >> a & 1;
+}
+
+static err create(phi_results_file *f, const phi_job *job, const char *temporary) {
+  f->file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  if (f->file < 0) return check_fail(ERR_USER, "%s cannot be created", f->path);
+  char name[64];
+  bool whole = true;
+  for (int at = 0; at < PHI_RESULT_LENGTH; at++) {
+    f->data[at] = -1;
+    if (!name_of(job, at, name)) continue;
+    char *slash = strchr(name, '/');
+    *slash = 0;
+    if (H5Lexists(f->file, name, H5P_DEFAULT) <= 0)
+      H5Gclose(H5Gcreate2(f->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    *slash = '/';
+    f->data[at] = create_data(f->file, name, H5T_NATIVE_DOUBLE, job->groups, job->windows, NULL);
+    whole &= f->data[at] >= 0;
+  }
+  f->done = create_data(f->file, "done", H5T_NATIVE_UINT8, job->groups, job->windows, NULL);
+  hid_t more[3] = {
+      create_data(f->file, "members", H5T_NATIVE_INT64, job->groups, job->size, job->member),
+      create_data(f->file, "populations", H5T_NATIVE_INT32, job->groups, job->size,
+                  job->population),
+      create_data(f->file, "window_begin", H5T_NATIVE_DOUBLE, job->windows, 0, job->begin)};
+  for (int k = 0; k < 3; k++) {
+    whole &= more[k] >= 0;
+    if (more[k] >= 0) H5Dclose(more[k]);
+  }
+  put_text(f->file, "settings", job->settings);
+  put_text(f->file, "definitions", phi_evaluate_definitions());
+  whole &= f->done >= 0 && H5Fflush(f->file, H5F_SCOPE_LOCAL) >= 0;
+  return whole ? OK : failed(f, "creating the file");
+}
+
+static err open_again(phi_results_file *f, const phi_job *job, uint8_t *done) {
+  f->file = H5Fopen(f->path, H5F_ACC_RDWR, H5P_DEFAULT);
+  if (f->file < 0)
+    return check_fail(ERR_USER,
+                      "%s is there but cannot be opened as an HDF5 file; "
+                      "--overwrite replaces it",
+                      f->path);
+  if (!same_text(f->file, "settings", job->settings))
+    return check_fail(ERR_USER,
+                      "%s holds results of other settings; --overwrite replaces them, "
+                      "another --out keeps them",
+                      f->path);
+  char name[64];
+  bool whole = true;
+  for (int at = 0; at < PHI_RESULT_LENGTH; at++) {
+    if (!name_of(job, at, name)) continue;
+    f->data[at] = H5Dopen2(f->file, name, H5P_DEFAULT);
+    whole &= f->data[at] >= 0;
+  }
+  f->done = H5Dopen2(f->file, "done", H5P_DEFAULT);
+  if (!whole || f->done < 0 ||
+      H5Dread(f->done, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, done) < 0)
+    return check_fail(ERR_USER, "%s is not whole; --overwrite replaces it", f->path);
+  return OK;
+}
+
+/* A new file appears under its name only when it is whole. */
+static err create_whole(phi_results_file *f, const phi_job *job) {
+  char *temporary = check_allocate(strlen(f->path) + 5, 1);
+  sprintf(temporary, "%s.new", f->path);
+  err e = create(f, job, temporary);
+  if (!e && rename(temporary, f->path)) e = failed(f, "renaming the new file");
+  free(temporary);
+  return e;
+}
+
+err phi_results_file_open(const char *path, const phi_job *job, bool overwrite, uint8_t *done,
+                          phi_results_file **made) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* our messages name the file and what is wrong */
+  phi_results_file *f = check_allocate(1, sizeof *f);
+  f->path = check_allocate(strlen(path) + 1, 1);
+  strcpy(f->path, path);
+  f->windows = job->windows;
+  f->file = f->done = -1;
+  for (int at = 0; at < PHI_RESULT_LENGTH; at++) f->data[at] = -1;
+  memset(done, 0, (size_t)job->groups * (size_t)job->windows);
+  err e = !overwrite && access(path, F_OK) == 0 ? open_again(f, job, done) : create_whole(f, job);
+  if (e)
+    phi_results_file_close(f);
+  else
+    *made = f;
+  return e;
+}
+
+static bool put(hid_t data, hid_t type, const hsize_t at[2], const void *value) {
+  const hsize_t one[2] = {1, 1};
+  hid_t space = H5Dget_space(data), memory = H5Screate_simple(2, one, NULL);
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, one, NULL);
+  bool written = H5Dwrite(data, type, memory, space, H5P_DEFAULT, value) >= 0;
+  H5Sclose(space);
+  H5Sclose(memory);
+  return written;
+}
+
+err phi_results_file_put(phi_results_file *f, int64_t task, const double *result) {
+  const hsize_t at[2] = {(hsize_t)(task / f->windows), (hsize_t)(task % f->windows)};
+  const uint8_t yes = 1;
+  bool written = true;
+  for (int k = 0; k < PHI_RESULT_LENGTH; k++)
+    if (f->data[k] >= 0) written &= put(f->data[k], H5T_NATIVE_DOUBLE, at, &result[k]);
+  written &= H5Fflush(f->file, H5F_SCOPE_LOCAL) >= 0;
+  written &= put(f->done, H5T_NATIVE_UINT8, at, &yes);
+  return written ? OK : failed(f, "writing");
+}
+
+err phi_results_file_close(phi_results_file *f) {
+  for (int at = 0; at < PHI_RESULT_LENGTH; at++)
+    if (f->data[at] >= 0) H5Dclose(f->data[at]);
+  if (f->done >= 0) H5Dclose(f->done);
+  err e = f->file >= 0 && H5Fclose(f->file) < 0 ? failed(f, "closing") : OK;
+  free(f->path);
+  free(f);
+  return e;
+}

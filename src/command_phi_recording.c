@@ -1,0 +1,273 @@
+/* Groups of a recording: spikes in bins, or samples. */
+#include "command_phi.h"
+
+#include "agree.h"
+#include "phi_many.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  phi_options *o;
+  phi_spikes spikes;             /* of --spikes */
+  phi_series series;             /* of --series */
+  phi_sample sample;             /* columns of a series are its members */
+  double begin, unit;            /* start; width of a sample [ms], 1 for a series */
+  int64_t samples, window, step; /* all, of a window, from window to window */
+  int windows;
+} recording;
+
+static void get_data(void *context, int group, int window, int64_t *samples, double **value) {
+  const recording *r = context;
+  const int size = r->sample.size;
+  const int64_t *member = r->sample.member + (size_t)group * (size_t)size;
+  const int64_t first = window * r->step;
+  *samples = r->window;
+  *value = check_allocate((size_t)r->window * (size_t)size, sizeof **value);
+  if (r->o->source == SOURCE_SPIKES) {
+    phi_spikes_bin(&r->spikes, size, member, r->begin + (double)first * r->unit, r->unit, r->window,
+                   *value);
+    return;
+  }
+  for (int64_t t = 0; t < r->window; t++)
+    for (int k = 0; k < size; k++)
+      (*value)[t * size + k] = r->series.value[(first + t) * r->series.n + member[k]];
+}
+
+static err choose_columns(recording *r) {
+  const char *at = r->o->nodes;
+  r->sample = (phi_sample){1, 0, check_allocate((size_t)r->series.n, sizeof(int64_t))};
+  for (int i = 0; !at && i < r->series.n; i++) r->sample.member[r->sample.size++] = i;
+  while (at && *at) {
+    char *end;
+    long first = strtol(at, &end, 10), last = first;
+    if (end > at && *end == '-') last = strtol(end + 1, &end, 10);
+    if (end == at || (*end && *end != ',') || first < 0 || last < first || last >= r->series.n)
+      return check_fail(ERR_USER, "phi: --nodes %s: allowed are columns 0 to %d, as in 0,3,5-9",
+                        r->o->nodes, r->series.n - 1);
+    for (long i = first; i <= last; i++) {
+      for (int k = 0; k < r->sample.size; k++)
+        if (r->sample.member[k] == i)
+          return check_fail(ERR_USER, "phi: --nodes names column %ld twice", i);
+      r->sample.member[r->sample.size++] = i;
+    }
+    at = end + (*end == ',');
+  }
+  if (r->sample.size < 2) return check_fail(ERR_USER, "phi: at least 2 columns are needed");
+  return OK;
+}
+
+static err choose_neurons(recording *r) {
+  const phi_options *o = r->o;
+  if (o->nodes) return phi_sample_nodes(&r->spikes, o->nodes, &r->sample);
+  size_t owners = 0;
+  uint32_t *owner = NULL;
+  err e = o->owner_path ? phi_owner_read_file(o->owner_path, &owners, &owner) : OK;
+  if (!e)
+    e = phi_sample_draw(&r->spikes, o->by, o->groups, o->size, o->plan.seed, o->bin, o->candidates,
+                        owners, owner, &r->sample);
+  free(owner);
+  return e;
+}
+
+/* Windows in whole samples. */
+static err divide_time(recording *r) {
+  const phi_options *o = r->o;
+  const bool spikes = o->source == SOURCE_SPIKES;
+  const double all = spikes ? r->spikes.end : (double)r->series.samples;
+  r->unit = spikes ? o->bin : 1;
+  r->begin = !isnan(o->begin) ? o->begin : spikes ? fmin(0, r->spikes.begin) : 0;
+  const double end = !isnan(o->end) ? o->end : all;
+  const bool whole = isnan(o->end) && spikes; /* the last spike's bin belongs to it */
+  const double count = floor((end - r->begin) / r->unit + 1e-9) + whole;
+  if (!(count >= 2) || count > 4e9 || (!spikes && (r->begin < 0 || end > all)))
+    return check_fail(ERR_USER, "phi: from %g to %g there are %.0f samples; allowed are 2 to 4e9%s",
+                      r->begin, end, count, spikes ? "" : ", within the recording");
+  r->samples = (int64_t)count;
+  r->window = isnan(o->window) ? r->samples : (int64_t)llround(o->window / r->unit);
+  r->step = isnan(o->step) ? r->window : (int64_t)llround(o->step / r->unit);
+  if (r->window < 2 || r->window > r->samples || r->step < 1)
+    return check_fail(ERR_USER,
+                      "phi: a window of %lld samples, step %lld, of %lld in all; allowed are "
+                      "2 to all, steps of 1 or more",
+                      (long long)r->window, (long long)r->step, (long long)r->samples);
+  const int64_t windows = (r->samples - r->window) / r->step + 1;
+  if (windows > 100000000)
+    return check_fail(ERR_USER, "phi: %lld windows are more than 10^8", (long long)windows);
+  r->windows = (int)windows;
+  return OK;
+}
+
+static err open_recording(recording *r) {
+  const bool spikes = r->o->source == SOURCE_SPIKES;
+  err e = spikes ? phi_spikes_read_file(r->o->path, &r->spikes)
+                 : phi_series_read(r->o->path, &r->series);
+  if (!e) e = spikes ? choose_neurons(r) : choose_columns(r);
+  if (!e) e = divide_time(r);
+  if (!e) e = phi_options_parts(r->o, r->sample.size);
+  if (!e) e = phi_options_state(r->o->state, r->sample.size, &r->o->plan.state);
+  return e;
+}
+
+static void close_recording(recording *r) {
+  phi_spikes_free(&r->spikes);
+  free(r->series.value);
+  free(r->sample.member);
+}
+
+static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static void put_interval(json_t *measure, const phi_plan *plan, const phi_estimate_value *v) {
+  if (plan->bootstrap) {
+    json_t *interval = json_object();
+    json_object_set_new(interval, "low", number(v->low));
+    json_object_set_new(interval, "high", number(v->high));
+    json_object_set_new(interval, "redrawn", json_integer(plan->bootstrap));
+    json_object_set_new(measure, "bootstrap_95", interval);
+  }
+  if (plan->surrogates) {
+    json_t *surrogate = json_object();
+    json_object_set_new(surrogate, "mean", number(v->surrogate_mean));
+    json_object_set_new(surrogate, "deviation", number(v->surrogate_deviation));
+    json_object_set_new(surrogate, "share_at_or_above", number(v->above));
+    json_object_set_new(surrogate, "count", json_integer(plan->surrogates));
+    json_object_set_new(measure, "surrogates", surrogate);
+  }
+}
+
+static json_t *coverage_json(const phi_coverage *c, const phi_plan *plan, int n) {
+  json_t *o = json_object();
+  char text[512];
+  json_object_set_new(o, "pairs", json_integer(c->pairs));
+  if (!plan->gaussian) {
+    json_t *state = json_array();
+    for (int j = 0; j < n; j++) json_array_append_new(state, json_integer(c->state >> j & 1));
+    json_object_set_new(o, "states", json_integer(c->states));
+    json_object_set_new(o, "states_seen", json_integer(c->seen));
+    json_object_set_new(o, "states_weak", json_integer(c->weak));
+    json_object_set_new(o, "fewest_visits", json_integer(c->fewest));
+    json_object_set_new(o, "state", state);
+    json_object_set_new(o, "state_share", number(c->state_share));
+  }
+  json_object_set_new(o, "sufficient", json_boolean(!c->insufficient));
+  if (c->insufficient) {
+    phi_coverage_text(c, n, plan->gaussian, text, sizeof text);
+    json_object_set_new(o, "warning", json_string(text));
+    fprintf(stderr, "shinkei: warning: %s\n", text);
+  }
+  return o;
+}
+
+static json_t *members_json(const recording *r) {
+  json_t *list = json_array();
+  for (int k = 0; k < r->sample.size; k++) {
+    const int64_t m = r->sample.member[k];
+    json_t *o = json_object();
+    if (r->o->source == SOURCE_SPIKES) {
+      const phi_neuron *neuron = &r->spikes.neuron[m];
+      json_object_set_new(o, "population", json_string(r->spikes.population[neuron->population]));
+      json_object_set_new(o, "node", json_integer(neuron->id));
+    } else
+      json_object_set_new(o, "column", json_integer(m));
+    json_array_append_new(list, o);
+  }
+  return list;
+}
+
+static err run_one(recording *r) {
+  const phi_plan *plan = &r->o->plan;
+  phi_estimate estimate;
+  int64_t samples;
+  double *value;
+  json_t *measures = json_object();
+  get_data(r, 0, 0, &samples, &value);
+  err e = phi_estimate_make(plan, 0, samples, r->sample.size, value, &estimate, measures);
+  free(value);
+  if (e) {
+    json_decref(measures);
+    return e;
+  }
+  json_t *root = json_object(), *table = json_object_get(measures, "table");
+  if (table) {
+    json_object_set(root, "table", table);
+    json_object_del(measures, "table");
+  }
+  for (int a = 0; a < PHI_ASKED; a++)
+    if (plan->request.asked >> a & 1)
+      put_interval(json_object_get(measures, phi_asked_name((phi_asked)a)), plan, &estimate.of[a]);
+  json_object_set_new(root, "source", json_string(r->o->path));
+  json_object_set_new(root, "members", members_json(r));
+  json_object_set_new(root, "model", json_string(plan->gaussian ? "gaussian" : "binary"));
+  json_object_set_new(root, "begin", json_real(r->begin));
+  json_object_set_new(root, "sample_width", json_real(r->unit));
+  json_object_set_new(root, "lag", json_integer(plan->lag));
+  json_object_set_new(root, "regularisation", json_real(plan->gaussian ? plan->ridge : 0));
+  json_object_set_new(root, "coverage", coverage_json(&estimate.coverage, plan, r->sample.size));
+  json_object_set_new(root, "replicates_failed", json_integer(estimate.failed));
+  json_object_set_new(root, "measures", measures);
+  json_object_set_new(root, "definitions", json_string(phi_evaluate_definitions()));
+  return phi_command_write(r->o, root);
+}
+
+/* Everything that results depend on: resumed only where it is the same. */
+static void settings_text(const recording *r, char *text, size_t size) {
+  const phi_options *o = r->o;
+  const phi_plan *p = &o->plan;
+  snprintf(text, size,
+           "source=%s spikes=%zu samples=%lld asked=%x model=%s lag=%lld prior=%.17g ridge=%.17g "
+           "state=%s bootstrap=%d block=%lld surrogates=%d seed=%llu normalise=%d search=%d "
+           "replicas=%d sweeps=%d parts=%s groups=%d size=%d begin=%.17g width=%.17g window=%lld "
+           "step=%lld windows=%d",
+           o->path, r->spikes.count, (long long)r->samples, p->request.asked,
+           p->gaussian ? "gaussian" : "binary", (long long)p->lag, p->prior, p->ridge,
+           o->state ? o->state : "frequent", p->bootstrap, (long long)p->block, p->surrogates,
+           (unsigned long long)p->seed, p->request.normalised, p->request.search,
+           p->request.replicas, p->request.sweeps, o->parts ? o->parts : "search", r->sample.groups,
+           r->sample.size, r->begin, r->unit, (long long)r->window, (long long)r->step, r->windows);
+}
+
+static err run_many(recording *r) {
+  const phi_options *o = r->o;
+  const size_t members = (size_t)r->sample.groups * (size_t)r->sample.size;
+  char settings[4096];
+  int64_t *id = check_allocate(members, sizeof *id);
+  int32_t *population = check_allocate(members, sizeof *population);
+  double *begin = check_allocate((size_t)r->windows, sizeof *begin);
+  for (size_t i = 0; i < members; i++) {
+    const int64_t m = r->sample.member[i];
+    id[i] = o->source == SOURCE_SPIKES ? r->spikes.neuron[m].id : m;
+    population[i] = o->source == SOURCE_SPIKES ? r->spikes.neuron[m].population : 0;
+  }
+  for (int w = 0; w < r->windows; w++) begin[w] = r->begin + (double)(w * r->step) * r->unit;
+  settings_text(r, settings, sizeof settings);
+  const phi_job job = {&o->plan, r->sample.groups, r->sample.size, r->windows, id, population,
+                       begin,    settings,         get_data,       r};
+  err e = phi_many_run(MPI_COMM_WORLD, &job, o->out, o->overwrite);
+  free(id);
+  free(population);
+  free(begin);
+  return e;
+}
+
+err phi_command_recording(phi_options *o, int rank) {
+  recording r = {.o = o};
+  int ranks;
+  AGREE_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
+  err e = agree(MPI_COMM_WORLD, open_recording(&r)); /* every rank reads the file for itself */
+  const int64_t tasks = (int64_t)r.sample.groups * r.windows;
+  if (!e && tasks > 1 && !o->out)
+    e = check_fail(ERR_USER,
+                   "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
+                   "needed",
+                   (long long)tasks);
+  if (!e) e = phi_command_cost(o, r.sample.size, tasks, tasks == 1 ? 1 : ranks, rank == 0);
+  e = agree(MPI_COMM_WORLD, e);
+  if (!e && tasks > 1)
+    e = run_many(&r);
+  else if (!e && rank == 0)
+    e = run_one(&r);
+  close_recording(&r);
+  return e;
+}

@@ -1,0 +1,264 @@
+#!/usr/bin/python3
+"""shinkei phi as a user meets it: tables in every form, spikes of either layout, many groups on any
+number of ranks, going on after a kill, and bad input."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+
+from program import TIMEOUT, Verdict, Workspace, command
+
+
+def phi(*options, ranks=1, threads=1):
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    return subprocess.run(command(["phi", *options], ranks), capture_output=True, text=True,
+                          timeout=TIMEOUT, check=False, env=environment)
+
+
+def values(done):
+    """{measure: value} of a JSON report."""
+    if done.returncode:
+        raise SystemExit(f"status {done.returncode}: {done.stderr}")
+    return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
+
+
+def bits(n):
+    """[2^n, n] states, node 0 varying fastest."""
+    return np.arange(2**n)[:, None] >> np.arange(n) & 1
+
+
+def write_spikes(path, trains, layout="sonata", bin_width=5.0):
+    """trains: [bins, n] of 0 and 1; a spike falls into the middle of its bin."""
+    step, node = np.nonzero(trains)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("spikes/cells" if layout == "sonata" else "spikes")
+        group["timestamps"] = (step + 0.5) * bin_width
+        group["node_ids" if layout == "sonata" else "gids"] = node.astype(np.uint64)
+        if layout == "sonata":
+            group["timestamps"].attrs["units"] = "ms"
+
+
+def coupled_trains(bins, n, seed=1):
+    """A noisy ring: each node copies the one before it, 80 % of the time."""
+    random = np.random.default_rng(seed)
+    trains = np.zeros((bins, n), dtype=int)
+    trains[0] = random.integers(0, 2, n)
+    for t in range(1, bins):
+        copied = np.roll(trains[t - 1], 1)
+        trains[t] = np.where(random.random(n) < 0.8, copied, random.integers(0, 2, n))
+    return trains
+
+
+def check_tables(verdict, work):
+    """One network in every form gives the same; its numbers are known."""
+    state = bits(3)
+    tpm = np.stack([state[:, 1] ^ state[:, 2], state[:, 0] ^ state[:, 2], state[:, 0] ^ state[:, 1]],
+                   axis=1).astype(float)
+    labels = ["".join(map(str, row)) for row in state]
+    big = [int("".join(map(str, row)), 2) for row in state]  # where row i stands, node 0 slowest
+    swapped = np.empty_like(tpm)
+    swapped[big] = tpm
+    by_state = np.zeros((8, 8))
+    by_state[np.arange(8), (tpm @ [1, 2, 4]).astype(int)] = 1
+    form = {"tpm": tpm.tolist(), "order": "little-endian", "state": [0, 0, 0]}
+    files = {
+        "a.json": json.dumps({**form, "states": labels}),
+        "big.json": json.dumps({**form, "tpm": swapped.tolist(), "order": "big-endian"}),
+        "states.json": json.dumps({**form, "tpm": by_state.tolist()}),
+        "b.csv": "# order: little-endian\nstate,x,y,z\n" + "".join(
+            label + "," + ",".join(map(str, row)) + "\n" for label, row in zip(labels, tpm)),
+    }
+    for name, text in files.items():
+        with open(work.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+    with h5py.File(work.path("c.h5"), "w") as file:
+        file["tpm"] = tpm
+        file["tpm"].attrs["order"] = "little-endian"
+        file["state"] = np.zeros(3, dtype=int)
+    found = {}
+    for name in (*files, "c.h5"):
+        state_given = ["--state", "0,0,0"] if name == "b.csv" else []
+        found[name] = values(phi("--table", work.path(name), *state_given, "--measures",
+                                 "iit3,iit4,EI,SI,MI,TDMI"))
+    first = found["a.json"]
+    verdict.check(all(f == first for f in found.values()),
+                  f"{len(found)} forms of one table give the same")
+    verdict.check(abs(first["iit3"] - 1.875) < 1e-9, "XOR: Phi of IIT 3.0 is 1.875")
+    verdict.check(abs(first["EI"] - 2) < 1e-12, "XOR: effective information is 2 bits")
+    verdict.check(abs(first["TDMI"] - 2 * np.log(2)) < 1e-12, "XOR: 2 bits from past to present")
+    verdict.check(phi("--table", work.path("a.json"), threads=4).stdout
+                  == phi("--table", work.path("a.json"), ranks=2).stdout,
+                  "the same report on 4 threads and on 2 ranks")
+
+
+def check_spikes(verdict, work):
+    trains = coupled_trains(4000, 4)
+    write_spikes(work.path("new.h5"), trains)
+    write_spikes(work.path("old.h5"), trains, "old")
+    options = ["--nodes", "0-3", "--measures", "iit4,SI,star,EI", "--bootstrap", "20",
+               "--surrogates", "20", "--begin", "0", "--end", "20000"]
+    done = phi("--spikes", work.path("new.h5"), *options)
+    new = values(done)
+    verdict.check(new == values(phi("--spikes", work.path("old.h5"), *options)),
+                  "the older layout reads the same")
+    report = json.loads(done.stdout)
+    before = trains[:-1] @ (1 << np.arange(4))
+    visits = np.bincount(before, minlength=16)
+    on = np.stack([np.bincount(before, trains[1:, j], minlength=16) for j in range(4)], axis=1)
+    verdict.check(report["table"]["visits"] == visits.tolist(), "states are counted as numpy does")
+    table = (on + 0.5) / (visits + 1)[:, None]
+    verdict.check(np.abs(np.array(report["table"]["tpm"]) - table).max() < 1e-15,
+                  "the table is (times on + prior) / (visits + 2 prior)")
+    verdict.check(report["coverage"]["states_seen"] == 16 and report["coverage"]["sufficient"],
+                  "coverage: all 16 states were seen")
+    shuffled = report["measures"]["SI"]["surrogates"]
+    interval = report["measures"]["SI"]["bootstrap_95"]
+    verdict.check(shuffled["mean"] < 0.1 * new["SI"] and shuffled["share_at_or_above"] == 0,
+                  "surrogates lose what is between the trains")
+    verdict.check(interval["low"] < new["SI"] < interval["high"] + 0.05,
+                  "the bootstrap interval is about the value")
+    done = phi("--spikes", work.path("new.h5"), *options[:-1], "400")
+    verdict.check("may not carry the estimate" in done.stderr
+                  and "warning" in json.loads(done.stdout)["coverage"], "too few data are warned of")
+    coupled = phi("--spikes", work.path("new.h5"), "--sample", "1x2", "--by", "coupling", *options[2:])
+    nodes = sorted(m["node"] for m in json.loads(coupled.stdout)["members"])
+    verdict.check((nodes[1] - nodes[0]) % 4 in (1, 3), "coupling finds neighbours on the ring")
+
+
+def check_series(verdict, work):
+    """A Gaussian recording against the formula in numpy."""
+    random = np.random.default_rng(2)
+    x = np.zeros((3000, 3))
+    for t in range(1, len(x)):
+        x[t] = x[t - 1] @ np.array([[.5, .2, 0], [.1, .4, .2], [0, .3, .3]]).T + random.normal(size=3)
+    np.savetxt(work.path("x.csv"), x, delimiter=",")
+    with h5py.File(work.path("x.h5"), "w") as file:
+        file["series"] = x
+    both = np.cov(np.hstack([x[:-1], x[1:]]).T)
+    part = [[0, 3], [1, 2, 4, 5]]
+    wanted = 0.5 * (sum(np.linalg.slogdet(both[np.ix_(p, p)])[1] for p in part)
+                    - np.linalg.slogdet(both)[1])
+    options = ["--measures", "MI", "--parts", "0,1,1", "--bootstrap", "0", "--surrogates", "0"]
+    for name in ("x.csv", "x.h5"):
+        found = values(phi("--series", work.path(name), *options))["MI"]
+        verdict.check(abs(found - wanted) < 1e-10, f"{name}: MI as numpy has it")
+
+
+def check_many(verdict, work):
+    write_spikes(work.path("s.h5"), coupled_trains(6000, 8))
+    options = ["--spikes", work.path("s.h5"), "--sample", "5x3", "--window", "5000", "--step", "2500",
+               "--measures", "iit4,SI,star", "--bootstrap", "40", "--surrogates", "20"]
+    for ranks in (1, 2, 3):
+        done = phi(*options, "--out", work.path(f"r{ranks}.h5"), ranks=ranks)
+        verdict.check(done.returncode == 0, f"many groups on {ranks} ranks {done.stderr[-300:]}"
+                      if done.returncode else f"many groups on {ranks} ranks")
+    def content(name):
+        with open(work.path(name), "rb") as file:
+            return file.read()
+    whole = content("r1.h5")
+    verdict.check(whole == content("r2.h5") == content("r3.h5"), "the same file, byte for byte")
+    with h5py.File(work.path("r1.h5")) as file:
+        verdict.check(file["done"][:].all() and np.isfinite(file["SI/value"][:]).all(),
+                      "every estimate is there")
+        verdict.check(file["SI/value"].shape == (5, 11), "groups x windows")
+    kill_and_go_on(verdict, work, options, whole, content)
+    done = phi(*options[:-1], "21", "--out", work.path("r1.h5"))
+    verdict.check(done.returncode == 2 and "other settings" in done.stderr,
+                  "results of other settings are not mixed")
+
+
+def kill_and_go_on(verdict, work, options, whole, content):
+    path = work.path("killed.h5")
+    with subprocess.Popen(command(["phi", *options, "--out", path]), stderr=subprocess.DEVNULL) as run:
+        for _ in range(2000):
+            if os.path.exists(path) or run.poll() is not None:
+                break
+            time.sleep(0.005)
+        time.sleep(0.4)
+        run.send_signal(signal.SIGKILL)
+    with h5py.File(path) as file:
+        print(f"        killed with {int(file['done'][:].sum())} of 55 estimates done")
+    done = phi(*options, "--out", path)
+    verdict.check(done.returncode == 0 and content("killed.h5") == whole,
+                  "goes on after a kill to the same file")
+
+
+def check_bad_input(verdict, work):
+    write_spikes(work.path("few.h5"), coupled_trains(200, 3))
+    with h5py.File(work.path("none.h5"), "w") as file:
+        file["spikes/cells/timestamps"] = np.zeros(0)
+        file["spikes/cells/node_ids"] = np.zeros(0, dtype=int)
+    with h5py.File(work.path("nan.h5"), "w") as file:
+        file["spikes/cells/timestamps"] = [1, np.nan]
+        file["spikes/cells/node_ids"] = [0, 1]
+    tables = {
+        "sum.json": {"tpm": [[0.5, 0.4], [0, 1]], "order": "little-endian"},
+        "range.json": {"tpm": [[0.5], [1.5]], "order": "little-endian"},
+        "size.json": {"tpm": [[0, 1], [1, 0], [1, 1]], "order": "little-endian"},
+        "order.json": {"tpm": [[0], [1]]},
+        "label.json": {"tpm": [[0], [1]], "order": "little-endian", "states": ["1", "0"]},
+        "key.json": {"tpm": [[0], [1]], "order": "little-endian", "conectivity": 1},
+        "never.json": {"tpm": [[0, 0], [0, 0], [0, 0], [0, 0]], "order": "little-endian",
+                       "state": [1, 0]},
+        "stateless.json": {"tpm": [[0, 0], [0, 1], [1, 0], [1, 1]], "order": "little-endian"},
+    }
+    for name, table in tables.items():
+        with open(work.path(name), "w", encoding="utf-8") as file:
+            json.dump(table, file)
+    np.savetxt(work.path("copy.csv"), np.random.default_rng(1).normal(size=(99, 1)) @ [[1, 2]])
+    with open(work.path("nan.csv"), "w", encoding="utf-8") as file:
+        file.write("1,2\n3,nan\n")
+    few = work.path("few.h5")
+    cases = [
+        (["--table", work.path("sum.json")], "row 0 sums to 0.9"),
+        (["--table", work.path("range.json")], "row 1, column 0 is 1.5"),
+        (["--table", work.path("size.json")], "2^n"),
+        (["--table", work.path("order.json")], "not declared"),
+        (["--table", work.path("label.json")], "labelled '1'"),
+        (["--table", work.path("key.json")], "conectivity"),
+        (["--table", work.path("never.json")], "no past state"),
+        (["--table", work.path("stateless.json")], "--state"),
+        (["--table", work.path("stateless.json"), "--state", "0,2"], "2 digits"),
+        (["--table", work.path("absent.json")], "absent.json"),
+        (["--spikes", work.path("none.h5"), "--nodes", "0,1"], "no spikes"),
+        (["--spikes", work.path("nan.h5"), "--nodes", "0,1"], "spike 1: time nan"),
+        (["--spikes", few, "--nodes", "0,77"], "node 77"),
+        (["--spikes", few, "--sample", "2x9"], "9 neurons"),
+        (["--spikes", few, "--nodes", "0-2", "--measures", "phi"], "allowed are MI1"),
+        (["--spikes", few, "--nodes", "0-2", "--window", "100"], "--out"),
+        (["--spikes", few], "--nodes and --sample"),
+        (["--series", work.path("copy.csv")], "regularisation"),
+        (["--series", work.path("nan.csv")], "nan.csv:2"),
+        (["--series", work.path("copy.csv"), "--bogus"], "--bogus"),
+        ([], "--table"),
+    ]
+    for options, words in cases:
+        done = phi(*options)
+        verdict.check(done.returncode == 2 and words in done.stderr
+                      and done.stderr.count("shinkei: error") == 1,
+                      f"refused: {words}" + ("" if words in done.stderr else f"; said {done.stderr}"))
+    done = phi("--series", work.path("copy.csv"), "--regularise", "0.01", "--bootstrap", "0")
+    verdict.check(done.returncode == 0 and json.loads(done.stdout)["regularisation"] == 0.01,
+                  "a singular covariance is regularised where asked, and the report says so")
+    help_text = phi("--help").stdout
+    verdict.check(all(word in help_text for word in ("little-endian", "earth mover", "prior", "ties")),
+                  "--help states the definitions")
+
+
+def main():
+    verdict = Verdict()
+    with Workspace() as work:
+        check_tables(verdict, work)
+        check_spikes(verdict, work)
+        check_series(verdict, work)
+        check_many(verdict, work)
+        check_bad_input(verdict, work)
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    main()
