@@ -178,8 +178,10 @@ def main():
     populations = spike_statistics.read_spikes(options.spikes, sizes)
     begin, end = spike_statistics.window_of(populations, model_begin, model_end, options.begin,
                                             options.end)
+    path = os.path.abspath(options.spikes)
     title = options.title or ("Cortical microcircuit" if is_microcircuit(populations) else
-                              os.path.basename(options.spikes))
+                              os.path.basename(os.path.dirname(path)) if
+                              os.path.basename(path) == "spikes.h5" else os.path.basename(path))
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.spikes)),
                                       "picture.png")
     left_out = picture(populations, (begin, end), (max(begin, end - options.raster), end), title,
