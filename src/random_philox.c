@@ -33,34 +33,59 @@ static void philox_plain(batch *b, int n, uint32_t key0, uint32_t key1) {
 /* Two counters' words share a 64-bit lane; the instruction that multiplies 32 by 32 bits takes the
  * lower one, so each product is made for the lower and for the upper words. Compilers do not find
  * this form. */
-#define DEFINE_PHILOX(name, instructions, bytes, multiply)                                         \
-  typedef uint64_t name##_lanes __attribute__((vector_size(bytes)));                               \
-  __attribute__((target(instructions))) static void name(batch *b, int n, uint32_t key0,           \
-                                                         uint32_t key1) {                          \
-    typedef name##_lanes lanes;                                                                    \
-    const uint64_t low = UINT32_MAX, both = ((uint64_t)1 << 32) | 1;                               \
-    const lanes zero = {0}, m0 = zero + MULTIPLIER_0, m1 = zero + MULTIPLIER_1;                    \
-    for (int i = 0; i < n; i += (int)(bytes / 4)) {                                                \
-      lanes x0, x1, x2, x3;                                                                        \
-      memcpy(&x0, &b->word[0][i], bytes), memcpy(&x1, &b->word[1][i], bytes);                      \
-      memcpy(&x2, &b->word[2][i], bytes), memcpy(&x3, &b->word[3][i], bytes);                      \
-      uint32_t k0 = key0, k1 = key1;                                                               \
-      for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {                       \
-        const lanes even0 = (lanes)multiply(x0, m0), odd0 = (lanes)multiply(x0 >> 32, m0);         \
-        const lanes even1 = (lanes)multiply(x2, m1), odd1 = (lanes)multiply(x2 >> 32, m1);         \
-        x0 = ((even1 >> 32) | (odd1 & ~low)) ^ x1 ^ (zero + both * k0);                            \
-        x2 = ((even0 >> 32) | (odd0 & ~low)) ^ x3 ^ (zero + both * k1);                            \
-        x1 = (even1 & low) | (odd1 << 32);                                                         \
-        x3 = (even0 & low) | (odd0 << 32);                                                         \
-      }                                                                                            \
-      memcpy(&b->word[0][i], &x0, bytes), memcpy(&b->word[1][i], &x1, bytes);                      \
-      memcpy(&b->word[2][i], &x2, bytes), memcpy(&b->word[3][i], &x3, bytes);                      \
-    }                                                                                              \
+typedef uint64_t lanes_256 __attribute__((vector_size(32)));
+
+__attribute__((target("avx2"))) static void philox_256(batch *b, int n, uint32_t key0,
+                                                       uint32_t key1) {
+  const uint64_t low = UINT32_MAX, both = ((uint64_t)1 << 32) | 1;
+  const lanes_256 zero = {0}, m0 = zero + MULTIPLIER_0, m1 = zero + MULTIPLIER_1;
+#define MULTIPLY(a, b) (lanes_256) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
+  for (int i = 0; i < n; i += 8) {
+    lanes_256 x[4];
+    for (int w = 0; w < 4; w++) memcpy(&x[w], &b->word[w][i], sizeof x[w]);
+    uint32_t k0 = key0, k1 = key1;
+    for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {
+      const lanes_256 even0 = MULTIPLY(x[0], m0), odd0 = MULTIPLY(x[0] >> 32, m0);
+      const lanes_256 even1 = MULTIPLY(x[2], m1), odd1 = MULTIPLY(x[2] >> 32, m1);
+      x[0] = ((even1 >> 32) | (odd1 & ~low)) ^ x[1] ^ (zero + both * k0);
+      x[2] = ((even0 >> 32) | (odd0 & ~low)) ^ x[3] ^ (zero + both * k1);
+      x[1] = (even1 & low) | (odd1 << 32);
+      x[3] = (even0 & low) | (odd0 << 32);
+    }
+    for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], &x[w], sizeof x[w]);
   }
-#define MULTIPLY_512(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
-#define MULTIPLY_256(a, b) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
-DEFINE_PHILOX(philox_512, "avx512f", 64, MULTIPLY_512)
-DEFINE_PHILOX(philox_256, "avx2", 32, MULTIPLY_256)
+#undef MULTIPLY
+}
+
+/* The same with masked shuffles instead of shifts, which would wait for the multiplier's port; two
+ * vectors at a time, since one waits for its own products most of the time. */
+__attribute__((target("avx512f"))) static void philox_512(batch *b, int n, uint32_t key0,
+                                                          uint32_t key1) {
+  const __m512i m0 = _mm512_set1_epi64(MULTIPLIER_0), m1 = _mm512_set1_epi64(MULTIPLIER_1);
+  const __mmask16 lower = 0x5555, upper = 0xaaaa; /* words of each lane */
+  const _MM_PERM_ENUM raise = _MM_PERM_CCAA, sink = _MM_PERM_DDBB;
+  for (int i = 0; i < n; i += 32) {
+    __m512i x[4][2];
+    for (int w = 0; w < 4; w++) memcpy(x[w], &b->word[w][i], sizeof x[w]);
+    uint32_t k0 = key0, k1 = key1;
+    for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {
+      const __m512i round0 = _mm512_set1_epi32((int)k0), round1 = _mm512_set1_epi32((int)k1);
+      for (int v = 0; v < 2; v++) {
+        const __m512i even0 = _mm512_mul_epu32(x[0][v], m0);
+        const __m512i odd0 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[0][v], sink), m0);
+        const __m512i even1 = _mm512_mul_epu32(x[2][v], m1);
+        const __m512i odd1 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[2][v], sink), m1);
+        const __m512i high0 = _mm512_mask_shuffle_epi32(odd0, lower, even0, sink);
+        const __m512i high1 = _mm512_mask_shuffle_epi32(odd1, lower, even1, sink);
+        x[0][v] = _mm512_xor_si512(_mm512_xor_si512(high1, x[1][v]), round0);
+        x[2][v] = _mm512_xor_si512(_mm512_xor_si512(high0, x[3][v]), round1);
+        x[1][v] = _mm512_mask_shuffle_epi32(even1, upper, odd1, raise);
+        x[3][v] = _mm512_mask_shuffle_epi32(even0, upper, odd0, raise);
+      }
+    }
+    for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], x[w], sizeof x[w]);
+  }
+}
 #endif
 
 static void philox(batch *b, int n, uint32_t key0, uint32_t key1) {
@@ -80,7 +105,7 @@ static void philox(batch *b, int n, uint32_t key0, uint32_t key1) {
 void random_philox(uint32_t counter[2][RANDOM_BATCH], uint32_t tag, uint32_t key0, uint32_t key1,
                    int n, int first, uint32_t *const out[4]) {
   batch b;
-  const int padded = (n + 15) & ~15; /* a vector past the end is drawn, and left there */
+  const int padded = (n + 31) & ~31; /* a vector past the end is drawn, and left there */
   memcpy(b.word[0], counter[0], (size_t)n * sizeof(uint32_t));
   memcpy(b.word[1], counter[1], (size_t)n * sizeof(uint32_t));
   for (int i = 0; i < padded; i++) b.word[2][i] = tag, b.word[3][i] = RANDOM_TAG;

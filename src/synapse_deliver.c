@@ -46,16 +46,24 @@ static inline void prefetch_cursor(const synapse_block *b, const synapse_cursor 
   __builtin_prefetch(&b->run[c->run + 1]);
 }
 
-#define DEFINE_DELIVER(name, packed, sum, weight_of)                                               \
-  static inline void name(const synapse_block *b, const synapse_cursor *c) {                       \
-    const packed *restrict s = (const packed *)b->synapse + c->first;                              \
-    sum *restrict input = (sum *)b->input + (size_t)c->receptor * b->neurons;                      \
-    for (uint32_t k = 0; k < c->count; k++) input[s[k] & 0xffff] += weight_of(s[k]);               \
+static inline void deliver_narrow(const synapse_block *b, const synapse_cursor *c) {
+  const uint32_t *restrict s = (const uint32_t *)b->synapse + c->first;
+  int32_t *restrict input = (int32_t *)b->input + (size_t)c->receptor * b->neurons;
+  uint32_t k = 0;
+  for (; k + 2 <= c->count; k += 2) { /* two synapses are one load */
+    uint64_t pair;
+    memcpy(&pair, s + k, sizeof pair);
+    input[pair & 0xffff] += (int32_t)pair >> 16;
+    input[pair >> 32 & 0xffff] += (int32_t)((int64_t)pair >> 48);
   }
-#define NARROW_WEIGHT(s) ((int32_t)(s) >> 16)
-#define WIDE_WEIGHT(s) ((int64_t)(s) >> 16)
-DEFINE_DELIVER(deliver_narrow, uint32_t, int32_t, NARROW_WEIGHT)
-DEFINE_DELIVER(deliver_wide, uint64_t, int64_t, WIDE_WEIGHT)
+  if (k < c->count) input[s[k] & 0xffff] += (int32_t)s[k] >> 16;
+}
+
+static inline void deliver_wide(const synapse_block *b, const synapse_cursor *c) {
+  const uint64_t *restrict s = (const uint64_t *)b->synapse + c->first;
+  int64_t *restrict input = (int64_t *)b->input + (size_t)c->receptor * b->neurons;
+  for (uint32_t k = 0; k < c->count; k++) input[s[k] & 0xffff] += (int64_t)s[k] >> 16;
+}
 
 /* One copy for each width, so that the loop over synapses has no choice to make. */
 static inline __attribute__((always_inline)) uint64_t deliver_slot(synapse_block *b, int now,
