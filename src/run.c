@@ -120,7 +120,8 @@ static err simulate(run *x) {
   const double start = MPI_Wtime();
   const run_progress progress = run_progress_start(x->rank, x->first, last, x->m->dt);
   run_save saving = run_save_start(x->comm, x->options, x->folder, x->begun, &x->s, x->r, x->w);
-  int64_t stretch = 16;
+  enum { STRETCHES_A_FLUSH = 10 }; /* a flush costs some 20 ms, however few spikes there are */
+  int64_t stretch = 16, flushed = x->first;
   err e = OK;
   watchdog_start(x->rank, x->options->watchdog);
   for (int64_t done = x->first; done < last && e == OK && saving.ended == STOP_NOT;) {
@@ -130,9 +131,11 @@ static err simulate(run *x) {
     if (distance < steps) steps = distance;
     const uint64_t before = step_spikes_counted(x->w);
     step_run(x->w, done += steps);
-    watchdog_alive("record");
-    e = record_flush(x->r, done);
-    watchdog_alive("steps");
+    if (done - flushed >= STRETCHES_A_FLUSH * stretch) {
+      watchdog_alive("record");
+      e = record_flush(x->r, flushed = done);
+      watchdog_alive("steps");
+    }
     const double seconds = (double)steps * x->m->dt / 1000;
     const double neurons = x->s.neurons > 0 ? x->s.neurons : 1;
     run_progress_show(&progress, done,

@@ -44,7 +44,6 @@ static void gather_costs(MPI_Comm comm, const shard *s, const stepper *w, summar
   out->update_s = sum_of(comm, t.update) / ranks;
   out->exchange_wait_s = sum_of(comm, t.exchange_wait) / ranks;
   out->deliver_s = sum_of(comm, t.deliver) / ranks;
-  out->record_s = sum_of(comm, t.record) / ranks;
   out->volume = sum_of(comm, (double)exchange_volume(s->exchange));
   out->imbalance_neurons = imbalance(comm, s->neurons);
   out->imbalance_events = imbalance(comm, (double)shard_events(s));
@@ -122,6 +121,7 @@ err run_report(MPI_Comm comm, const run_facts *facts, const shard *s, const step
                  .partition_method = facts->partition,
                  .partition_s = facts->partition_s};
   gather_costs(comm, s, w, &out);
+  out.record_s = sum_of(comm, totals->seconds) / ranks;
   out.bandwidth = machine_bandwidth(comm, s->threads); /* after the peak memory is known */
   summary_derive(&out);
   out.rtf = out.simulate_s / ((double)facts->steps * m->dt / 1000);

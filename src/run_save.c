@@ -66,9 +66,11 @@ static void save(run_save *k) {
   checkpoint_state state = state_of(k->s, k->synapses);
   list_spikes(k->w, &state);
   state.step = step_done(k->w);
+  checkpoint_cost cost = {0};
+  err e = record_flush(k->r, state.step);
   record_tell(k->r, &state.position);
-  checkpoint_cost cost;
-  const err e = checkpoint_save(k->comm, k->folder, k->s->m->checkpoint_keep, &state, &cost);
+  if (e == OK)
+    e = checkpoint_save(k->comm, k->folder, k->s->m->checkpoint_keep, &state, &cost);
   k->failed = e != OK;
   k->failures += k->failed;
   k->saves++;
