@@ -214,6 +214,8 @@ static double minimise(joint *in, choice *picked) {
     weigh(in, loss / connections);
     in->widest = *picked;
     if (!improve(in)) break;
+    if (loss_of(in, &in->better) / connections_of(in, &in->better) >= in->fraction)
+      break; /* rounding: nothing is gained any more */
     *picked = in->better;
   }
   *picked = in->widest;

@@ -254,8 +254,11 @@ static double smallest_fraction(const integration *in, program *run,
   memset(theta, 0, sizeof *theta);
   for (int unit = 0; unit < in->unit_count; unit++) add_part(theta, 1u << unit, PHI_CUT_BOTH);
   close_partition(theta, in->all);
+  double fraction = INFINITY;
   for (;;) {
-    const double fraction = integration_of(in, theta) / in->selectivity / theta->connection_count;
+    const double less = integration_of(in, theta) / in->selectivity / theta->connection_count;
+    if (less >= fraction) return fraction; /* rounding: nothing is gained any more */
+    fraction = less;
     if (in->selectivity * fraction * theta->connection_count <= PHI_TIE) return 0;
     phi_iit4_system_partition better;
     prepare(in, run, fraction);

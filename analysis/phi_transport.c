@@ -82,6 +82,12 @@ typedef struct {
   double flow;
 } pivot;
 
+/* Steps without progress cannot repeat; should rounding make them, an end with a message. */
+static void count_step(const tree *t, long *steps) {
+  if (++*steps > 1000L * t->node_count * t->node_count)
+    CHECK_ABORT("a transport problem of %d nodes does not converge", t->node_count);
+}
+
 /* Pushing flow u -> v and back through the tree: the edge that is empty first; of several the last
  * on the way apex, u, v, apex (then no sequence of steps without progress repeats). */
 static pivot find_leaving(tree *t, int u, int v) {
@@ -195,7 +201,9 @@ double phi_hypercube_distance(phi_hypercube *cube, const double *difference, dou
   tree *t = &cube->t;
   double cost = start_flow(cube, difference);
   int u = 0, v = 0;
+  long steps = 0;
   while (cost >= enough && find_entering(cube, &u, &v)) {
+    count_step(t, &steps);
     const int fall = cube->potential[u] - cube->potential[v];
     const pivot step = find_leaving(t, u, v);
     push_flow(t, u, v, &step);
@@ -266,7 +274,9 @@ static bool find_shortcut(transport *p, int *source, int *sink, double *gain) {
 static void optimise(transport *p) {
   int source, sink;
   double gain;
+  long steps = 0;
   while (find_shortcut(p, &source, &sink, &gain)) {
+    count_step(&p->t, &steps);
     const int u = source, v = p->sources + sink;
     const double cost = p->distance[(size_t)source * p->sinks + sink];
     const pivot step = find_leaving(&p->t, u, v);
