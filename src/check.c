@@ -11,12 +11,11 @@ static void (*abort_hook)(int);
 static int own_rank;
 
 err check_fail(err kind, const char *format, ...) {
-  if (!message[0]) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-  }
+  va_list arguments;
+  va_start(arguments, format);
+#pragma omp critical(check_message) /* blocks are built by several threads */
+  if (!message[0]) vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
   return kind;
 }
 
