@@ -42,6 +42,8 @@ void *directory_exchange(MPI_Comm comm, size_t size, size_t count, const void *r
   int *table = check_allocate(5 * (size_t)ranks, sizeof *table);
   int *send_count = table, *send_at = table + ranks, *get_count = table + 2 * ranks;
   int *get_at = table + 3 * ranks, *cursor = table + 4 * ranks;
+  if (count > INT_MAX)
+    CHECK_ABORT("more than %d records for one exchange: use more ranks", INT_MAX);
   for (size_t i = 0; i < count; i++) send_count[destination[i]]++;
   sum_offsets(ranks, send_count, send_at);
   memcpy(cursor, send_at, (size_t)ranks * sizeof *cursor);
