@@ -188,18 +188,20 @@ static void write_group(builder *w, waiting *list, uint32_t group) {
 /* Take the edges of one target; false where their weights could overflow the input of one step. */
 static bool take_edges(builder *w, uint32_t target, const network_edges *edges, waiting *list) {
   const synapse_block *b = w->b;
+  const uint64_t limit = b->wide ? INT64_MAX : INT32_MAX;
   uint64_t load = 0;
   for (size_t k = 0; k < edges->count; k++) {
     const int64_t weight = edges->weight[k];
     const uint32_t source = find_source(b, edges->source[k]), group = source >> list->shift;
     load += (uint64_t)(weight < 0 ? -weight : weight);
+    if (load > limit) return false;
     list->edge[(size_t)group * GROUP_EDGES + list->count[group]++] =
         (packed_edge){.synapse = (uint64_t)weight << 16 | target,
                       .source = source,
                       .key = (uint32_t)((edges->delay[k] - 1) * b->receptors + edges->receptor[k])};
     if (list->count[group] == GROUP_EDGES) write_group(w, list, group);
   }
-  return load <= (b->wide ? (uint64_t)INT64_MAX : INT32_MAX);
+  return true;
 }
 
 static err fill(builder *w) {
@@ -212,9 +214,10 @@ static err fill(builder *w) {
     network_in_edges(w->n, w->gid[i], &edges);
     if (!take_edges(w, i, &edges, &list))
       e = check_fail(ERR_USER,
-                     "neuron %u: its %zu synapses could bring more than a sum of 16-bit weights "
-                     "holds in one step; set simulation.precision: double",
-                     w->gid[i], edges.count);
+                     "neuron %u: its %zu synapses could bring more than a sum of %d-bit weights "
+                     "holds in one step; make it several neurons%s",
+                     w->gid[i], edges.count, b->wide ? 48 : 16,
+                     b->wide ? "" : " or set simulation.precision: double");
   }
   for (uint32_t g = 0; g < GROUPS; g++) write_group(w, &list, g);
   waiting_free(&list);
