@@ -37,6 +37,9 @@ uint32_t network_owned_index(const network *n, uint32_t gid) {
   return low;
 }
 
+/* The same bound as for weights that stand in the model. */
+static const double WEIGHT_MAX = 1e12;
+
 /* Least, greatest and mean |weight| of a file's edges, and the greatest delay, over all ranks. */
 static err measure_file(network *n, MPI_Comm comm, int j) {
   network_projection *np = &n->projection[j];
@@ -48,6 +51,11 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
     extreme[0] = fmax(extreme[0], w);
     extreme[1] = fmax(extreme[1], -w);
     sum[0] += fabs(w);
+    if (!(fabs(w) <= WEIGHT_MAX))
+      e = check_fail(ERR_USER,
+                     "%s:%d: weight: %s: edge %llu has a weight of %g; allowed are %g to %g",
+                     n->m->name, p->weight.place.line, p->file,
+                     (unsigned long long)(np->edges.first + i), w, -WEIGHT_MAX, WEIGHT_MAX);
     if (!np->edges.delay) continue;
     const double steps = np->edges.delay[i] * p->delay.a / n->m->dt;
     extreme[2] = fmax(extreme[2], steps);

@@ -75,11 +75,22 @@ static err dataset_length(reader *r, const char *path, hsize_t *length, bool *in
   return e;
 }
 
+static hssize_t total_of(hid_t data) {
+  const hid_t space = H5Dget_space(data);
+  const hssize_t total = H5Sget_simple_extent_npoints(space);
+  H5Sclose(space);
+  return total;
+}
+
 /* Read positions first .. first + count - 1 of a dataset, all ranks together. */
 static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count, hid_t type,
                       void *out) {
   const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
   if (data < 0) return FAIL(r, "has no dataset /edges/%s/%s", r->population, path);
+  if (total_of(data) == 0) { /* parallel HDF5 refuses to read nothing of nothing */
+    H5Dclose(data);
+    return OK;
+  }
   const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
   H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
   const hid_t memory = H5Screate_simple(1, &count, NULL);
@@ -100,12 +111,12 @@ static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count,
 
 static err read_ids(reader *r, const char *path, const network_file_slice *s, uint32_t limit,
                     uint32_t *out) {
-  uint64_t *ids = check_allocate(s->count, sizeof *ids);
-  err e = read_slice(r, path, s->first, s->count, H5T_NATIVE_UINT64, ids);
+  int64_t *ids = check_allocate(s->count, sizeof *ids); /* signed: HDF5 would make 0 of -1 */
+  err e = read_slice(r, path, s->first, s->count, H5T_NATIVE_INT64, ids);
   for (size_t i = 0; i < s->count && e == OK; i++) {
-    if (ids[i] >= limit)
-      e = FAIL(r, "/edges/%s/%s[%llu] is %llu, but the population has nodes 0 to %lld",
-               r->population, path, (unsigned long long)(s->first + i), (unsigned long long)ids[i],
+    if (ids[i] < 0 || ids[i] >= limit)
+      e = FAIL(r, "/edges/%s/%s[%llu] is %lld, but the population has nodes 0 to %lld",
+               r->population, path, (unsigned long long)(s->first + i), (long long)ids[i],
                (long long)limit - 1);
     out[i] = (uint32_t)ids[i];
   }
@@ -116,14 +127,13 @@ static err read_ids(reader *r, const char *path, const network_file_slice *s, ui
 /* Where each edge's attributes stand: group and index inside it. Files without the two datasets
  * have one group, 0, in edge order. */
 typedef struct {
-  uint32_t *group;
-  uint64_t *index;
+  int64_t *group, *index;
 } attribute_places;
 
 static err read_places(reader *r, const network_file_slice *s, attribute_places *places) {
   places->group = check_allocate(s->count, sizeof *places->group);
   places->index = check_allocate(s->count, sizeof *places->index);
-  for (size_t i = 0; i < s->count; i++) places->index[i] = s->first + i;
+  for (size_t i = 0; i < s->count; i++) places->index[i] = (int64_t)(s->first + i);
   if (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) <= 0) return OK;
   hsize_t groups = 0, indices = 0;
   err e = dataset_length(r, "edge_group_id", &groups, NULL);
@@ -135,33 +145,33 @@ static err read_places(reader *r, const network_file_slice *s, attribute_places 
              r->population, (unsigned long long)groups, (unsigned long long)indices,
              (unsigned long long)s->total);
   if (e == OK)
-    e = read_slice(r, "edge_group_id", s->first, s->count, H5T_NATIVE_UINT32, places->group);
+    e = read_slice(r, "edge_group_id", s->first, s->count, H5T_NATIVE_INT64, places->group);
   if (e == OK)
-    e = read_slice(r, "edge_group_index", s->first, s->count, H5T_NATIVE_UINT64, places->index);
+    e = read_slice(r, "edge_group_index", s->first, s->count, H5T_NATIVE_INT64, places->index);
   return agree(r->comm, e);
 }
 
 /* One group's part of an attribute: the range of its indices that this rank's edges name. */
 static err read_group(reader *r, const network_file_slice *s, const attribute_places *places,
-                      uint32_t group, const char *attribute, bool *integers, double *out) {
+                      int64_t group, const char *attribute, bool *integers, double *out) {
   char path[512];
-  snprintf(path, sizeof path, "%u/%s", group, attribute);
+  snprintf(path, sizeof path, "%lld/%s", (long long)group, attribute);
   hsize_t length = 0;
   err e = dataset_length(r, path, &length, integers);
-  uint64_t least = UINT64_MAX, end = 0;
+  int64_t least = INT64_MAX, end = 0;
   for (size_t i = 0; i < s->count && e == OK; i++) {
     if (places->group[i] != group) continue;
-    if (places->index[i] >= length)
-      e = FAIL(r, "/edges/%s/%s has %llu entries, but edge %llu stands at index %llu of it",
+    if (places->index[i] < 0 || places->index[i] >= (int64_t)length)
+      e = FAIL(r, "/edges/%s/%s has %llu entries, but edge %llu stands at index %lld of it",
                r->population, path, (unsigned long long)length, (unsigned long long)(s->first + i),
-               (unsigned long long)places->index[i]);
+               (long long)places->index[i]);
     if (places->index[i] < least) least = places->index[i];
     if (places->index[i] >= end) end = places->index[i] + 1;
   }
   if ((e = agree(r->comm, e)) != OK) return e;
-  const hsize_t count = end > least ? end - least : 0;
+  const hsize_t count = end > least ? (hsize_t)(end - least) : 0;
   double *values = check_allocate(count, sizeof *values);
-  e = read_slice(r, path, count ? least : 0, count, H5T_NATIVE_DOUBLE, values);
+  e = read_slice(r, path, count ? (hsize_t)least : 0, count, H5T_NATIVE_DOUBLE, values);
   for (size_t i = 0; i < s->count && e == OK; i++) {
     if (places->group[i] != group) continue;
     out[i] = values[places->index[i] - least];
@@ -173,19 +183,24 @@ static err read_group(reader *r, const network_file_slice *s, const attribute_pl
   return agree(r->comm, e);
 }
 
+/* The least group from `from` on that any rank's edges stand in; INT64_MAX where there is none. */
+static int64_t next_group(const reader *r, const network_file_slice *s,
+                          const attribute_places *places, int64_t from) {
+  int64_t mine = INT64_MAX, least;
+  for (size_t i = 0; i < s->count; i++)
+    if (places->group[i] >= from && places->group[i] < mine) mine = places->group[i];
+  AGREE_MPI(MPI_Allreduce(&mine, &least, 1, MPI_INT64_T, MPI_MIN, r->comm));
+  return least;
+}
+
+/* Groups that no edge stands in are not read; one that is named but missing is an error. */
 static err read_attribute(reader *r, const network_file_slice *s, const attribute_places *places,
                           const char *attribute, bool *integers, double *out) {
-  uint32_t highest = 0, groups;
-  for (size_t i = 0; i < s->count; i++)
-    if (places->group[i] > highest) highest = places->group[i];
-  AGREE_MPI(MPI_Allreduce(&highest, &groups, 1, MPI_UINT32_T, MPI_MAX, r->comm));
   *integers = true;
   err e = OK;
-  for (uint32_t g = 0; g <= groups && e == OK; g++) {
+  for (int64_t g = next_group(r, s, places, INT64_MIN); e == OK && g < INT64_MAX;
+       g = next_group(r, s, places, g + 1)) {
     bool whole = true;
-    char path[32];
-    snprintf(path, sizeof path, "%u", g);
-    if (groups > 0 && H5Lexists(r->edges, path, H5P_DEFAULT) <= 0) continue;
     e = read_group(r, s, places, g, attribute, &whole, out);
     *integers = *integers && whole;
   }
@@ -194,8 +209,12 @@ static err read_attribute(reader *r, const network_file_slice *s, const attribut
 
 static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_file_slice *s) {
   hsize_t from = 0, to = 0;
-  err e = dataset_length(r, "source_node_id", &from, NULL);
-  if (e == OK) e = dataset_length(r, "target_node_id", &to, NULL);
+  bool whole_from = true, whole_to = true;
+  err e = dataset_length(r, "source_node_id", &from, &whole_from);
+  if (e == OK) e = dataset_length(r, "target_node_id", &to, &whole_to);
+  if (e == OK && !(whole_from && whole_to))
+    e = FAIL(r, "/edges/%s/%s holds no integers", r->population,
+             whole_from ? "target_node_id" : "source_node_id");
   if (e == OK && from != to)
     e = FAIL(r,
              "/edges/%s: source_node_id has %llu entries, target_node_id %llu: they must be equal",
