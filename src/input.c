@@ -202,7 +202,7 @@ void input_begin_step(input_block *b, int64_t step) {
   bool changed = !follows;
   b->step = step;
   for (int k = 0; k < b->inputs; k++)
-    changed = changed || step == b->input[k].start + 1 || step == b->input[k].stop + 1;
+    changed = changed || step - 1 == b->input[k].start || step - 1 == b->input[k].stop;
   if (changed) set_currents(b);
   if (b->octet != step / POISSON_STEPS) {
     b->octet = step / POISSON_STEPS;

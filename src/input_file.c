@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <hdf5.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,9 +63,11 @@ static err find_group(reader *r, char *path, size_t size) {
   return e;
 }
 
-static double unit_of(hid_t data) {
-  char unit[16] = "ms";
-  if (H5Aexists(data, "units") <= 0) return 1;
+/* Milliseconds in the unit of the times. */
+static err unit_of(const reader *r, hid_t data, double *to_ms) {
+  char unit[32] = "";
+  *to_ms = 1;
+  if (H5Aexists(data, "units") <= 0) return OK;
   const hid_t attribute = H5Aopen(data, "units", H5P_DEFAULT), type = H5Aget_type(attribute);
   if (H5Tis_variable_str(type) > 0) {
     char *text = NULL;
@@ -77,7 +80,16 @@ static double unit_of(hid_t data) {
   }
   H5Tclose(type);
   H5Aclose(attribute);
-  return !strcmp(unit, "s") || !strcmp(unit, "seconds") ? 1000 : 1;
+  if (!strcmp(unit, "s") || !strcmp(unit, "seconds")) *to_ms = 1000;
+  if (*to_ms == 1000 || !strcmp(unit, "ms") || !strcmp(unit, "milliseconds")) return OK;
+  return FAIL(r, "timestamps has the units '%s': ms or s are allowed", unit);
+}
+
+static bool is_array(hid_t data) {
+  const hid_t space = H5Dget_space(data);
+  const int dimensions = H5Sget_simple_extent_ndims(space);
+  H5Sclose(space);
+  return dimensions == 1;
 }
 
 static err open_data(reader *r) {
@@ -91,8 +103,9 @@ static err open_data(reader *r) {
   r->nodes = H5Dopen2(r->file, path, H5P_DEFAULT);
   if (r->times < 0 || r->nodes < 0)
     return FAIL(r, "%s has no datasets timestamps and node_ids", group);
-  r->to_ms = unit_of(r->times);
-  return OK;
+  if (!is_array(r->times) || !is_array(r->nodes))
+    return FAIL(r, "timestamps and node_ids in %s must be one-dimensional arrays", group);
+  return unit_of(r, r->times, &r->to_ms);
 }
 
 static hssize_t length_of(hid_t data) {
@@ -119,13 +132,13 @@ static herr_t read_part(hid_t data, hsize_t first, hsize_t count, hid_t type, vo
   return status;
 }
 
-static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const uint64_t *id,
+static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const int64_t *id,
                         input_file_slice *s) {
   for (size_t i = 0; i < s->count; i++) {
     s->time[i] *= r->to_ms;
-    if (id[i] >= nodes)
-      return FAIL(r, "spike %llu is of node %llu, but the population has nodes 0 to %lld",
-                  (unsigned long long)(first + i), (unsigned long long)id[i], (long long)nodes - 1);
+    if (id[i] < 0 || id[i] >= nodes)
+      return FAIL(r, "spike %llu is of node %lld, but the population has nodes 0 to %lld",
+                  (unsigned long long)(first + i), (long long)id[i], (long long)nodes - 1);
     if (!(s->time[i] >= 0) || isinf(s->time[i]))
       return FAIL(r, "spike %llu is at %g ms: a finite time from 0 on is needed",
                   (unsigned long long)(first + i), s->time[i]);
@@ -146,10 +159,10 @@ static err read_spikes(reader *r, uint32_t nodes, input_file_slice *s) {
   s->count = (size_t)((hsize_t)length * (hsize_t)(rank + 1) / (hsize_t)ranks - first);
   s->node = check_allocate(s->count, sizeof *s->node);
   s->time = check_allocate(s->count, sizeof *s->time);
-  uint64_t *id = check_allocate(s->count, sizeof *id);
+  int64_t *id = check_allocate(s->count, sizeof *id); /* signed: HDF5 would make 0 of -1 */
   err e = OK;
-  if (read_part(r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time) < 0 ||
-      read_part(r->nodes, first, s->count, H5T_NATIVE_UINT64, id) < 0)
+  if (length > 0 && (read_part(r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time) < 0 ||
+                     read_part(r->nodes, first, s->count, H5T_NATIVE_INT64, id) < 0))
     e = FAIL(r, "%s", "timestamps or node_ids cannot be read");
   if (e == OK) e = check_spikes(r, first, nodes, id, s);
   free(id);
