@@ -164,7 +164,20 @@ static err check_overrides(const model_tree *node, const model_population *p) {
   return e;
 }
 
+/* ---- inputs --------------------------------------------------------------------------------- */
+
+/* Counts of one step are held in 16 bits, deviations of the mean included. */
+static err check_input(const model *m, const model_tree *node, const model_input *in) {
+  const double most = 60000;
+  char shown[32], bound[32];
+  if (in->kind != INPUT_POISSON || in->rate * m->dt / 1000 <= most) return OK;
+  return model_tree_fail(
+      node, "rate", "%s Hz is out of range: must be at most %s Hz, %g spikes in a step of dt",
+      model_number_text(in->rate, shown), model_number_text(most * 1000 / m->dt, bound), most);
+}
+
 err model_check(const model *m, const model_tree *root) {
+  const model_tree *inputs = model_tree_get(root, "inputs");
   const model_tree *populations = model_tree_get(root, "populations");
   const model_tree *projections = model_tree_get(root, "projections");
   err e = OK;
@@ -172,5 +185,6 @@ err model_check(const model *m, const model_tree *root) {
     e = check_overrides(populations->child[i], &m->population[i]);
   for (int i = 0; !e && i < m->projections; i++)
     e = check_projection(m, projections->child[i], &m->projection[i]);
+  for (int i = 0; !e && i < m->inputs; i++) e = check_input(m, inputs->child[i], &m->input[i]);
   return e;
 }
