@@ -82,9 +82,10 @@ static hssize_t total_of(hid_t data) {
   return total;
 }
 
-/* Read positions first .. first + count - 1 of a dataset, all ranks together. */
-static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count, hid_t type,
-                      void *out) {
+/* Read positions first .. first + count - 1 of a dataset; every rank calls it. Slices that overlap
+ * must be read independently: Open MPI's own collective reads (OMPIO, 4.1) return zeros there. */
+static err read_slice(reader *r, const char *path, H5FD_mpio_xfer_t mode, hsize_t first,
+                      hsize_t count, hid_t type, void *out) {
   const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
   if (data < 0) return FAIL(r, "has no dataset /edges/%s/%s", r->population, path);
   if (total_of(data) == 0) { /* parallel HDF5 refuses to read nothing of nothing */
@@ -92,7 +93,7 @@ static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count,
     return OK;
   }
   const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
-  H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+  H5Pset_dxpl_mpio(transfer, mode);
   const hid_t memory = H5Screate_simple(1, &count, NULL);
   if (count > 0) {
     H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &first, NULL, &count, NULL);
@@ -112,7 +113,7 @@ static err read_slice(reader *r, const char *path, hsize_t first, hsize_t count,
 static err read_ids(reader *r, const char *path, const network_file_slice *s, uint32_t limit,
                     uint32_t *out) {
   int64_t *ids = check_allocate(s->count, sizeof *ids); /* signed: HDF5 would make 0 of -1 */
-  err e = read_slice(r, path, s->first, s->count, H5T_NATIVE_INT64, ids);
+  err e = read_slice(r, path, H5FD_MPIO_COLLECTIVE, s->first, s->count, H5T_NATIVE_INT64, ids);
   for (size_t i = 0; i < s->count && e == OK; i++) {
     if (ids[i] < 0 || ids[i] >= limit)
       e = FAIL(r, "/edges/%s/%s[%llu] is %lld, but the population has nodes 0 to %lld",
@@ -145,9 +146,11 @@ static err read_places(reader *r, const network_file_slice *s, attribute_places 
              r->population, (unsigned long long)groups, (unsigned long long)indices,
              (unsigned long long)s->total);
   if (e == OK)
-    e = read_slice(r, "edge_group_id", s->first, s->count, H5T_NATIVE_INT64, places->group);
+    e = read_slice(r, "edge_group_id", H5FD_MPIO_COLLECTIVE, s->first, s->count, H5T_NATIVE_INT64,
+                   places->group);
   if (e == OK)
-    e = read_slice(r, "edge_group_index", s->first, s->count, H5T_NATIVE_INT64, places->index);
+    e = read_slice(r, "edge_group_index", H5FD_MPIO_COLLECTIVE, s->first, s->count,
+                   H5T_NATIVE_INT64, places->index);
   return agree(r->comm, e);
 }
 
@@ -171,7 +174,8 @@ static err read_group(reader *r, const network_file_slice *s, const attribute_pl
   if ((e = agree(r->comm, e)) != OK) return e;
   const hsize_t count = end > least ? (hsize_t)(end - least) : 0;
   double *values = check_allocate(count, sizeof *values);
-  e = read_slice(r, path, count ? (hsize_t)least : 0, count, H5T_NATIVE_DOUBLE, values);
+  e = read_slice(r, path, H5FD_MPIO_INDEPENDENT, count ? (hsize_t)least : 0, count,
+                 H5T_NATIVE_DOUBLE, values);
   for (size_t i = 0; i < s->count && e == OK; i++) {
     if (places->group[i] != group) continue;
     out[i] = values[places->index[i] - least];
