@@ -107,8 +107,8 @@ LOCAL err phi_iit3_system_compute(const phi_candidate *candidate, phi_iit3_syste
 LOCAL void phi_iit3_system_free(phi_iit3_system *system);
 
 /* About how long phi_iit3_system_compute takes [s], one core of 2.5 GHz, noisy units all connected
- * to all (measured to n = 7: 0.06 s, 0.9 s, 16 s at n = 5, 6, 7; times 17 a unit). Sparse networks
- * take much less, rules without noise up to six times as long.                                 */
+ * to all (measured: 0.06, 0.9, 16, 264 s at n = 5..8; times 17 a unit). Sparse networks take much
+ * less, rules without noise up to six times as long.                                           */
 LOCAL double phi_iit3_seconds(int unit_count);
 
 typedef struct {
