@@ -71,7 +71,7 @@ def main():
     verdict = Verdict()
     with Workspace() as work:
         small = os.path.join(SOURCE, "tests", "models", "microcircuit_small.yaml")
-        check_model(verdict, work, "microcircuit", small, "--duration", 300)
+        check_model(verdict, work, "microcircuit", small, "--duration", 200)
         lobe = optic_lobe(work)
         if lobe:
             check_model(verdict, work, "optic lobe", lobe, "--duration", 20)
