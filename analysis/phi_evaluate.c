@@ -1,5 +1,6 @@
 #include "phi_evaluate.h"
 
+#include "phi_evaluate_effective.h"
 #include "phi_evaluate_iit.h"
 #include "phi_linear.h"
 
@@ -11,11 +12,9 @@
 static const struct {
   const char *name, *unit;
 } others[PHI_ASKED] = {
-    [PHI_ASK_DELAYED] = {"TDMI", "nats"},
-    [PHI_ASK_EFFECTIVE] = {"EI", "bits"},
-    [PHI_ASK_IIT3] = {"iit3", ""},
-    [PHI_ASK_IIT4] = {"iit4", "ibits"},
-    [PHI_ASK_STRUCTURE] = {"structure", "ibits"},
+    [PHI_ASK_DELAYED] = {"TDMI", "nats"},        [PHI_ASK_EFFECTIVE] = {"EI", "bits"},
+    [PHI_ASK_EMERGENCE] = {"emergence", "bits"}, [PHI_ASK_IIT3] = {"iit3", ""},
+    [PHI_ASK_IIT4] = {"iit4", "ibits"},          [PHI_ASK_STRUCTURE] = {"structure", "ibits"},
 };
 
 const char *phi_asked_name(phi_asked a) {
@@ -34,10 +33,11 @@ err phi_asked_of(const char *text, uint32_t *asked) {
       if (strlen(name) == length && !strncasecmp(name, text, length)) found = a;
     }
     if (found < 0)
-      return check_fail(ERR_USER,
-                        "measure '%.*s' is unknown; allowed are MI1, MI, SI, star, G, R, TDMI, EI, "
-                        "iit3, iit4, structure",
-                        (int)length, text);
+      return check_fail(
+          ERR_USER,
+          "measure '%.*s' is unknown; allowed are MI1, MI, SI, star, G, R, TDMI, EI, emergence, "
+          "iit3, iit4, structure",
+          (int)length, text);
     *asked |= 1u << found;
     text += length + (text[length] == ',');
   }
@@ -205,8 +205,8 @@ static err evaluate_one(const phi_request *r, const phi_sources *s, phi_asked a,
   if (a == PHI_ASK_DELAYED && (s->gaussian || s->joint))
     *value = s->gaussian ? phi_gaussian_delayed_information(s->gaussian)
                          : phi_discrete_delayed_information(s->joint);
-  else if (a == PHI_ASK_EFFECTIVE && s->uniform)
-    *value = phi_discrete_delayed_information(s->uniform) / log(2);
+  else if ((a == PHI_ASK_EFFECTIVE || a == PHI_ASK_EMERGENCE) && s->uniform)
+    return phi_evaluate_effective(s->uniform, a, value, details);
   else if (a >= PHI_ASK_IIT3 && s->network)
     return phi_evaluate_iit(r, s->network, a, value, details);
   else
@@ -271,6 +271,7 @@ double phi_evaluate_predict(const phi_request *r, int n, bool gaussian) {
     if (r->asked >> a & 1) seconds += predict_search(r, (phi_measure)a, n, gaussian);
   for (int a = PHI_ASK_IIT3; a < PHI_ASKED; a++)
     if (r->asked >> a & 1) seconds += phi_predict_iit((phi_asked)a, n);
+  if (r->asked >> PHI_ASK_EMERGENCE & 1) seconds += n == 3 ? 0.01 : 1e-3 * pow(8, n - 4);
   return seconds;
 }
 
@@ -284,6 +285,12 @@ const char *phi_evaluate_definitions(void) {
          "R          I(X;Y) - sum I(X_k;Y_k) + min_kl I(X_k;Y_l), two parts (redundancy: MMI)\n"
          "TDMI       time-delayed mutual information I(X;Y) of the whole\n"
          "EI         effective information: mean over uniform inputs of KL(row | mean row)\n"
+         "emergence  effective information of the best coarse-graining less that of the whole "
+         "(Hoel,\n"
+         "           Albantakis & Tononi 2013): all groupings of up to 12 states, else all "
+         "groupings\n"
+         "           of up to 7 nodes into macro nodes that go by the number of theirs that are "
+         "on\n"
          "iit3       Phi of IIT 3.0 (Oizumi, Albantakis & Tononi 2014), conventions of PyPhi "
          "1.2.0:\n"
          "           earth mover's distance, exact; unidirectional bipartitions; not normalised;\n"

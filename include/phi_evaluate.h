@@ -12,6 +12,7 @@
 typedef enum {
   PHI_ASK_DELAYED = PHI_MEASURES, /* I(X;Y) [nats]                                            */
   PHI_ASK_EFFECTIVE,              /* effective information [bits], uniform inputs              */
+  PHI_ASK_EMERGENCE,              /* largest gain of effective information by coarse-graining */
   PHI_ASK_IIT3,                   /* Phi of IIT 3.0                                            */
   PHI_ASK_IIT4,                   /* phi_s of IIT 4.0 [ibits]                                  */
   PHI_ASK_STRUCTURE,              /* Phi of the structure, IIT 4.0 [ibits]                     */
