@@ -72,7 +72,7 @@ static err evaluate(const phi_options *o, const phi_table *t, json_t *measures) 
   err e = OK;
   if (asked & ((1u << PHI_ASK_EFFECTIVE) - 1)) e = make_joint(t, o->input, &joint);
   if (!e && joint.n) s.joint = &joint;
-  if (!e && asked >> PHI_ASK_EFFECTIVE & 1) e = make_joint(t, PHI_INPUT_UNIFORM, &uniform);
+  if (!e && asked >> PHI_ASK_EFFECTIVE & 3) e = make_joint(t, PHI_INPUT_UNIFORM, &uniform);
   if (!e && uniform.n) s.uniform = &uniform;
   if (!e && asked >> PHI_ASK_IIT3) e = make_network(o, t, &network);
   if (!e && network.unit_count) s.network = &network;

@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 
-from program import TIMEOUT, Verdict, Workspace, command
+from program import BINARY, SOURCE, TIMEOUT, Verdict, Workspace, command
 
 
 def phi(*options, ranks=1, threads=1):
@@ -95,6 +95,23 @@ def check_tables(verdict, work):
                   "the same report on 4 threads and on 2 ranks")
 
 
+def check_emergence(verdict, work):
+    """Two noisy pairs (Hoel, Albantakis & Tononi 2013): 1.15 bits, 1.55 by grouping each pair."""
+    state = bits(4)
+    first, second = state[:, 0] & state[:, 1], state[:, 2] & state[:, 3]
+    table = np.where(np.stack([second, second, first, first], axis=1), 1.0, 0.3)
+    with open(work.path("pairs.json"), "w", encoding="utf-8") as file:
+        json.dump({"tpm": table.tolist(), "order": "little-endian"}, file)
+    done = phi("--table", work.path("pairs.json"), "--measures", "EI,emergence")
+    found = json.loads(done.stdout)["measures"]["emergence"]
+    verdict.check(abs(found["micro"]["information"] - values(done)["EI"]) < 1e-12
+                  and round(found["micro"]["information"], 2) == 1.15
+                  and round(found["macro"]["information"], 2) == 1.55,
+                  "the published effective information of micro and macro scale")
+    unit = found["macro_unit_of_unit"]
+    verdict.check(unit[0] == unit[1] != unit[2] == unit[3], "each pair is one macro node")
+
+
 def check_spikes(verdict, work):
     trains = coupled_trains(4000, 4)
     write_spikes(work.path("new.h5"), trains)
@@ -127,6 +144,30 @@ def check_spikes(verdict, work):
     coupled = phi("--spikes", work.path("new.h5"), "--sample", "1x2", "--by", "coupling", *options[2:])
     nodes = sorted(m["node"] for m in json.loads(coupled.stdout)["members"])
     verdict.check((nodes[1] - nodes[0]) % 4 in (1, 3), "coupling finds neighbours on the ring")
+
+
+def check_experiments_and_pictures(verdict, work):
+    """Each experiment is one command that leaves its figure; each picture is drawn."""
+    environment = {**os.environ, "SHINKEI": BINARY, "OMP_NUM_THREADS": "1"}
+    for name in ("zombie", "emergence"):
+        done = subprocess.run([os.path.join(SOURCE, "jobs", name, "run.sh"), work.path(name)],
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False,
+                              env=environment)
+        verdict.check(done.returncode == 0 and os.path.getsize(work.path(f"{name}/{name}.png")) > 10000,
+                      f"jobs/{name}: one command, one figure {done.stderr[-300:]}".rstrip())
+    write_spikes(work.path("p.h5"), coupled_trains(2000, 4))
+    few = ["--nodes", "0-3", "--bootstrap", "5", "--surrogates", "5"]
+    phi("--spikes", work.path("p.h5"), *few, "--measures", "structure,SI", "--out", work.path("p.json"))
+    phi("--spikes", work.path("p.h5"), *few, "--window", "2000", "--out", work.path("pt.h5"))
+    for picture in (["table", "p.json"], ["structure", "p.json"], ["time", "pt.h5", "p.h5"],
+                    ["against", "bin", "p.json"]):
+        files = [name if "." not in name else work.path(name) for name in picture[1:]]
+        out = work.path(picture[0] + ".png")
+        done = subprocess.run(["/usr/bin/python3", os.path.join(SOURCE, "analysis", "phi_pictures.py"),
+                               picture[0], *files, "--out", out], capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False)
+        verdict.check(done.returncode == 0 and os.path.exists(out),
+                      f"picture: {picture[0]} {done.stderr[-300:]}".rstrip())
 
 
 def check_series(verdict, work):
@@ -253,6 +294,8 @@ def main():
     verdict = Verdict()
     with Workspace() as work:
         check_tables(verdict, work)
+        check_emergence(verdict, work)
+        check_experiments_and_pictures(verdict, work)
         check_spikes(verdict, work)
         check_series(verdict, work)
         check_many(verdict, work)
