@@ -11,17 +11,20 @@ from program import SOURCE, Verdict, Workspace
 
 # The way of the data. A module may include its own header and those to the left of it; those in one
 # group may include each other; FOUNDATIONS may be included by all.
-FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"}, {"synapse", "shard", "exchange"},
-        {"record", "learn"}, {"checkpoint"}, {"step"}, {"simulation", "run"}, {"cli", "main"}]
-FOUNDATIONS = {"check", "agree", "random", "vector", "machine"}
+FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
+        {"synapse", "input", "exchange", "shard"}, {"record", "learn"}, {"watchdog", "stop"}, {"step"},
+        {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"command", "commands"},
+        {"main"}]
+FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine"}
 # The measure of integration reads arrays and files, never the simulator.
 ANALYSIS_MAY_USE = FOUNDATIONS
 # Who may include a library's header: modules, and whole folders where a name ends in "/".
 LIBRARY_HEADERS = {
     "metis.h": {"partition/"},
-    "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "shard"},
-    "mpi.h": {"agree", "directory", "machine", "network", "partition", "synapse", "shard", "exchange", "record", "checkpoint",
-              "step", "simulation", "run", "cli", "main", "phi", "input", "learn", "watchdog"},
+    "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "analysis/"},
+    "mpi.h": {"agree", "directory", "network", "partition", "synapse", "shard", "exchange", "input",
+              "record", "checkpoint", "step", "run", "command", "commands", "main", "summary", "memory",
+              "watchdog", "stop", "info", "machine", "phi", "analysis/"},
 }
 HDF5_FILES = re.compile(r"(file|record|checkpoint|trace|info|input)")  # in the name of the file
 
@@ -84,6 +87,10 @@ def check_arrows(verdict, modules):
     for line in wrong:
         print(line)
     verdict.check(not wrong and checked > 0, f"{checked} includes follow the data flow")
+    places = FOUNDATIONS.union(*FLOW)
+    lost = sorted({module_of(path, modules) for path in source_files("include", "src", "partition")
+                   if not os.path.basename(path).startswith("phi")} - places)
+    verdict.check(not lost, "every module has a place in the data flow " + ", ".join(lost))
 
 
 def check_library_headers(verdict, modules):
@@ -156,8 +163,7 @@ def check_builds(verdict):
 
 def main():
     os.chdir(SOURCE)
-    verdict, modules = Verdict(), module_names() | {"main", "cli", "step", "shard", "synapse",
-                                                    "exchange", "simulation", "checkpoint", "learn"}
+    verdict, modules = Verdict(), module_names() | set().union(*FLOW) | FOUNDATIONS
     check_arrows(verdict, modules)
     check_library_headers(verdict, modules)
     check_no_mpi_switch(verdict)
