@@ -194,6 +194,12 @@ typedef struct {
   size_t size; /* of a value */
   pieces mine, theirs;
   MPI_Datatype value_type, piece_type;
+  /* Values of a round: by rank as sent and as received, and in the order of the file. Kept from
+   * round to round: fresh memory would cost more than what is done in it. */
+  struct round_buffer {
+    char *bytes;
+    size_t capacity;
+  } sent, got, ordered;
 } edge_rounds;
 
 static void pieces_make(pieces *p, int ranks) {
@@ -232,6 +238,18 @@ static void rounds_free(edge_rounds *r) {
   MPI_Type_free(&r->piece_type);
   pieces_free(&r->mine);
   pieces_free(&r->theirs);
+  free(r->sent.bytes);
+  free(r->got.bytes);
+  free(r->ordered.bytes);
+}
+
+static char *room(const edge_rounds *r, struct round_buffer *b, size_t values) {
+  if (values * r->size > b->capacity) {
+    free(b->bytes);
+    b->capacity = values * r->size;
+    b->bytes = check_allocate_raw(b->capacity, 1);
+  }
+  return b->bytes;
 }
 
 /* The same on all ranks: enough for the largest slice. */
@@ -329,9 +347,9 @@ static void tell_pieces(edge_rounds *r, uint64_t round) {
 /* ---- saving ---- */
 
 typedef struct {
-  char *values, *next; /* of the round, by rank */
-  char *whole;         /* of one neuron */
-  uint32_t taken;      /* the neuron that `whole` holds; UINT32_MAX: none */
+  char *next;     /* where the next values go */
+  char *whole;    /* of one neuron */
+  uint32_t taken; /* the neuron that `whole` holds; UINT32_MAX: none */
   size_t capacity;
 } outbox;
 
@@ -361,21 +379,19 @@ static void place_values(const edge_rounds *r, char *values, char *window, bool 
 
 static void save_round(edge_rounds *r, uint64_t round, checkpoint_set *set, outbox *out) {
   tell_pieces(r, round);
-  out->values = out->next = check_allocate_raw(r->mine.value_count, r->size);
+  char *sent = room(r, &r->sent, r->mine.value_count);
+  out->next = sent;
   visit_windows(r, round, take_values, out);
-  char *got = check_allocate_raw(r->theirs.value_count, r->size);
-  AGREE_MPI(MPI_Alltoallv(out->values, r->mine.values, r->mine.value_at, r->value_type, got,
+  char *got = room(r, &r->got, r->theirs.value_count);
+  AGREE_MPI(MPI_Alltoallv(sent, r->mine.values, r->mine.value_at, r->value_type, got,
                           r->theirs.values, r->theirs.value_at, r->value_type, r->comm));
-  free(out->values);
   const checkpoint_slice window = window_of(r, r->rank, round);
   if (r->theirs.value_count != window.count)
     CHECK_ABORT("%zu values of edges for a window of %llu", r->theirs.value_count,
                 (unsigned long long)window.count);
-  char *ordered = check_allocate_raw(window.count, r->size);
+  char *ordered = room(r, &r->ordered, window.count);
   place_values(r, got, ordered, true);
-  free(got);
   checkpoint_set_write(set, window.first, window.count, ordered);
-  free(ordered);
 }
 
 static void write_field(checkpoint_file *f, const checkpoint_state *state,
@@ -425,18 +441,15 @@ static void give_values(edge_rounds *r, uint32_t i, overlap part, void *to) {
 static err restore_round(edge_rounds *r, uint64_t round, checkpoint_set *set, inbox *in) {
   tell_pieces(r, round);
   const checkpoint_slice window = window_of(r, r->rank, round);
-  char *ordered = check_allocate_raw(window.count, r->size);
+  char *ordered = room(r, &r->ordered, window.count);
   const err e = checkpoint_set_read(set, window.first, window.count, ordered);
-  char *answer = check_allocate_raw(r->theirs.value_count, r->size);
-  if (e == OK) place_values(r, answer, ordered, false);
-  free(ordered);
-  char *got = check_allocate_raw(r->mine.value_count, r->size);
-  AGREE_MPI(MPI_Alltoallv(answer, r->theirs.values, r->theirs.value_at, r->value_type, got,
+  char *sent = room(r, &r->sent, r->theirs.value_count);
+  if (e == OK) place_values(r, sent, ordered, false);
+  char *got = room(r, &r->got, r->mine.value_count);
+  AGREE_MPI(MPI_Alltoallv(sent, r->theirs.values, r->theirs.value_at, r->value_type, got,
                           r->mine.values, r->mine.value_at, r->value_type, r->comm));
-  free(answer);
   in->next = got;
   if (e == OK) visit_windows(r, round, give_values, in);
-  free(got);
   return e;
 }
 

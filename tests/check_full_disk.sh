@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# A disk that fills up: the run says which checkpoint does not fit, keeps the one before, goes on, and
+# ends with a status that tells. On a small tmpfs; skipped where none can be mounted.
+set -uo pipefail
+source=${SHINKEI_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+shinkei=${SHINKEI:-$source/build/shinkei}
+model=$source/tests/models/microcircuit_small.yaml
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
+work=$(mktemp -d)
+mkdir "$work/disk"
+if ! mount -t tmpfs -o size=16m tmpfs "$work/disk" 2>/dev/null; then
+  rmdir "$work/disk" "$work"
+  echo "skipped: a tmpfs cannot be mounted here"
+  exit 77
+fi
+trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+checks=0 failures=0
+verdict() { # holds (0 or 1), text
+  checks=$((checks + 1))
+  if [ "$1" = 0 ]; then echo "ok      $2"; else echo "FAILED  $2"; failures=$((failures + 1)); fi
+}
+
+"$shinkei" run "$model" --duration 100 --out "$work/wanted" >"$work/wanted.log" 2>&1
+digest=$(grep '"spike_digest"' "$work/wanted/summary.json")
+for ranks in 1 2; do
+  out=$work/disk/out$ranks
+  run=("$shinkei")
+  [ $ranks = 1 ] || run=(mpirun -n $ranks "$shinkei")
+  # The disk fills up while the run goes on: what is left after the first checkpoint is not enough.
+  "${run[@]}" run "$model" --duration 50 --checkpoint-at-end --out "$out" >"$work/log" 2>&1
+  verdict $? "$ranks ranks: with room all is well"
+  cp "$out/checkpoint-000000000000500.h5" "$work/first.h5"
+  free=$(df --output=avail -k "$work/disk" | tail -1)
+  head -c $(((free - 400) * 1024)) /dev/zero >"$work/disk/filler"
+  "${run[@]}" run "$model" --restart "$out" --duration 100 --checkpoint-every 20 >"$work/log" 2>&1
+  status=$?
+  [ $status = 3 ]
+  verdict $? "$ranks ranks: the status is $status, which tells"
+  grep -q 'warning: .*no room for a checkpoint of .*; the run goes on' "$work/log"
+  verdict $? "$ranks ranks: the run says what happened"
+  cmp -s "$out/checkpoint-000000000000500.h5" "$work/first.h5"
+  verdict $? "$ranks ranks: the checkpoint before is kept"
+  [ -z "$(ls "$out" | grep part)" ]
+  verdict $? "$ranks ranks: nothing unfinished is left"
+  grep -qF "$digest" "$out/summary.json"
+  verdict $? "$ranks ranks: the run went on to its end"
+  grep -q 'checkpoints could not be written' "$out/summary.json"
+  verdict $? "$ranks ranks: the summary tells"
+  [ $failures = 0 ] || { cat "$work/log"; ls -la "$out"; df "$work/disk"; }
+  rm -rf "$out" "$work/disk/filler"
+done
+echo "$((checks - failures)) of $checks checks hold"
+[ $failures = 0 ]

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""A run can be killed (kill -9 of one rank or of all) at any moment, also while it writes a checkpoint:
+restarted from the newest intact one, as often as it takes, it ends as the unbroken run.
+
+By default 8 kills; SHINKEI_LONG=1 does 100 (about 10 minutes).
+"""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+from program import SOURCE, Verdict, Workspace, command, run
+
+MODEL = os.path.join(SOURCE, "tests", "models", "microcircuit_small.yaml")
+LONG = os.environ.get("SHINKEI_LONG") == "1"
+KILLS = 100 if LONG else 8
+OPTIONS = ("--duration", 300, "--checkpoint-every", 4, "--set", "checkpoint.keep=3")
+LIMIT = 120  # [s] longer is a hang
+
+
+def processes(folder):
+    """Ids of the shinkei processes that work on a folder."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if words and words[0].endswith(b"shinkei") and folder.encode() in words:
+            found.append(int(entry))
+    return found
+
+
+def kill_now(folder, everyone):
+    found = processes(folder)
+    for process in found if everyone else random.sample(found, min(1, len(found))):
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return bool(found)
+
+
+def is_writing(folder):
+    return os.path.isdir(folder) and any(name.endswith(".part") for name in os.listdir(folder))
+
+
+def wait_for_moment(folder, started, inside):
+    """Until a checkpoint is being written; or some time after the start."""
+    if not inside:
+        time.sleep(random.uniform(0.2, 2.5))
+    while inside and started.poll() is None and not is_writing(folder):
+        time.sleep(0.0005)
+
+
+def start(folder, ranks):
+    from_there = any(name.startswith("checkpoint-") and name.endswith(".h5")
+                     for name in os.listdir(folder)) if os.path.isdir(folder) else False
+    how = ["--restart", folder] if from_there else ["--out", folder, "--overwrite"]
+    return subprocess.Popen(command(["run", MODEL, *OPTIONS, *how], ranks),
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def main():
+    verdict = Verdict()
+    seed = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
+    random.seed(seed)
+    print(f"SEED={seed}")
+    with Workspace() as work:
+        straight = run(MODEL, work.path("straight"), *OPTIONS)["spike_digest"]
+        killed = inside = ended = 0
+        folder = work.path("killed")
+        while killed < KILLS:
+            ranks = random.choice((1, 2, 3))
+            within = random.random() < 0.6
+            started = start(folder, ranks)
+            wait_for_moment(folder, started, within)
+            hit = kill_now(folder, random.random() < 0.5)
+            text, _ = started.communicate(timeout=LIMIT)
+            if started.returncode == 0:
+                ended += 1
+                verdict.check(straight in text, f"after {killed} kills the run ends as unbroken")
+                shutil.rmtree(folder)
+                continue
+            if not hit:
+                verdict.check(False, f"the run ended by itself: {text}")
+                break
+            killed += 1
+            inside += within
+        started = start(folder, 2)
+        text, _ = started.communicate(timeout=LIMIT)
+        verdict.check(started.returncode == 0 and straight in text,
+                      f"killed {killed} times, {inside} of them inside the write, {ended + 1} runs "
+                      f"ended: the end is that of the unbroken run" +
+                      ("" if straight in text else text))
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    main()
