@@ -2,7 +2,7 @@
 #include "phi_many.h"
 
 #include "agree.h"
-#include "phi_results_file.h"
+#include "phi_many_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ typedef struct {
   const phi_job *job;
   int64_t tasks, open;     /* all; not done at the start */
   int64_t *todo;           /* [open] task numbers, the same on every rank */
-  phi_results_file *file;  /* rank 0 */
+  phi_many_file *file;     /* rank 0 */
   int64_t written, faults; /* rank 0 */
   double begun, reported;
   err e;               /* of writing */
@@ -73,7 +73,7 @@ static void report(run *r, bool last) {
 }
 
 static void write_one(run *r, const double *result) {
-  if (!r->e) r->e = phi_results_file_put(r->file, (int64_t)result[0], result + 1);
+  if (!r->e) r->e = phi_many_file_put(r->file, (int64_t)result[0], result + 1);
   r->faults += result[PHI_RESULT_LENGTH] != 0;
   r->written++;
   report(r, false);
@@ -118,7 +118,7 @@ static void work(run *r) {
 static err open_file(run *r, const char *path, bool overwrite) {
   uint8_t *done = check_allocate((size_t)r->tasks, 1);
   err e = OK;
-  if (r->rank == 0) e = phi_results_file_open(path, r->job, overwrite, done, &r->file);
+  if (r->rank == 0) e = phi_many_file_open(path, r->job, overwrite, done, &r->file);
   e = agree(r->comm, e);
   if (!e) {
     for (int64_t at = 0; at < r->tasks; at += 1 << 30) {
@@ -169,7 +169,7 @@ err phi_many_run(MPI_Comm comm, const phi_job *job, const char *path, bool overw
   r.begun = r.reported = MPI_Wtime();
   work(&r);
   if (r.rank == 0) {
-    err closed = phi_results_file_close(r.file);
+    err closed = phi_many_file_close(r.file);
     if (!r.e) r.e = closed;
     report(&r, true);
   }

@@ -1,4 +1,4 @@
-#include "phi_results_file.h"
+#include "phi_many_file.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -13,14 +13,14 @@ static const char *const coverage[PHI_COVERAGE_FIELDS] = {
     "pairs",       "states_seen",  "states_weak",       "state",
     "state_share", "insufficient", "replicates_failed", "fault"};
 
-struct phi_results_file {
+struct phi_many_file {
   char *path;
   hid_t file, done;
   hid_t data[PHI_RESULT_LENGTH];
   int windows, count;
 };
 
-static err failed(const phi_results_file *f, const char *what) {
+static err failed(const phi_many_file *f, const char *what) {
   return check_fail(ERR_ENVIRONMENT, "%s: %s failed; is the disk full?", f->path, what);
 }
 
@@ -79,7 +79,7 @@ static bool name_of(const phi_job *job, int at, char name[64]) {
   return job->plan->request.asked >> a & 1;
 }
 
-static err create(phi_results_file *f, const phi_job *job, const char *temporary) {
+static err create(phi_many_file *f, const phi_job *job, const char *temporary) {
   f->file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   if (f->file < 0) return check_fail(ERR_USER, "%s cannot be created", f->path);
   char name[64];
@@ -111,7 +111,7 @@ static err create(phi_results_file *f, const phi_job *job, const char *temporary
   return whole ? OK : failed(f, "creating the file");
 }
 
-static err open_again(phi_results_file *f, const phi_job *job, uint8_t *done) {
+static err open_again(phi_many_file *f, const phi_job *job, uint8_t *done) {
   f->file = H5Fopen(f->path, H5F_ACC_RDWR, H5P_DEFAULT);
   if (f->file < 0)
     return check_fail(ERR_USER,
@@ -138,7 +138,7 @@ static err open_again(phi_results_file *f, const phi_job *job, uint8_t *done) {
 }
 
 /* A new file appears under its name only when it is whole. */
-static err create_whole(phi_results_file *f, const phi_job *job) {
+static err create_whole(phi_many_file *f, const phi_job *job) {
   char *temporary = check_allocate(strlen(f->path) + 5, 1);
   sprintf(temporary, "%s.new", f->path);
   err e = create(f, job, temporary);
@@ -147,10 +147,10 @@ static err create_whole(phi_results_file *f, const phi_job *job) {
   return e;
 }
 
-err phi_results_file_open(const char *path, const phi_job *job, bool overwrite, uint8_t *done,
-                          phi_results_file **made) {
+err phi_many_file_open(const char *path, const phi_job *job, bool overwrite, uint8_t *done,
+                       phi_many_file **made) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* our messages name the file and what is wrong */
-  phi_results_file *f = check_allocate(1, sizeof *f);
+  phi_many_file *f = check_allocate(1, sizeof *f);
   f->path = check_allocate(strlen(path) + 1, 1);
   strcpy(f->path, path);
   f->windows = job->windows;
@@ -159,7 +159,7 @@ err phi_results_file_open(const char *path, const phi_job *job, bool overwrite, 
   memset(done, 0, (size_t)job->groups * (size_t)job->windows);
   err e = !overwrite && access(path, F_OK) == 0 ? open_again(f, job, done) : create_whole(f, job);
   if (e)
-    phi_results_file_close(f);
+    phi_many_file_close(f);
   else
     *made = f;
   return e;
@@ -175,7 +175,7 @@ static bool put(hid_t data, hid_t type, const hsize_t at[2], const void *value) 
   return written;
 }
 
-err phi_results_file_put(phi_results_file *f, int64_t task, const double *result) {
+err phi_many_file_put(phi_many_file *f, int64_t task, const double *result) {
   const hsize_t at[2] = {(hsize_t)(task / f->windows), (hsize_t)(task % f->windows)};
   const uint8_t yes = 1;
   bool written = true;
@@ -186,7 +186,7 @@ err phi_results_file_put(phi_results_file *f, int64_t task, const double *result
   return written ? OK : failed(f, "writing");
 }
 
-err phi_results_file_close(phi_results_file *f) {
+err phi_many_file_close(phi_many_file *f) {
   for (int at = 0; at < PHI_RESULT_LENGTH; at++)
     if (f->data[at] >= 0) H5Dclose(f->data[at]);
   if (f->done >= 0) H5Dclose(f->done);
