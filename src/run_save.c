@@ -69,8 +69,7 @@ static void save(run_save *k) {
   checkpoint_cost cost = {0};
   err e = record_flush(k->r, state.step);
   record_tell(k->r, &state.position);
-  if (e == OK)
-    e = checkpoint_save(k->comm, k->folder, k->s->m->checkpoint_keep, &state, &cost);
+  if (e == OK) e = checkpoint_save(k->comm, k->folder, k->s->m->checkpoint_keep, &state, &cost);
   k->failed = e != OK;
   k->failures += k->failed;
   k->saves++;
