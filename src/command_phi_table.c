@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Probabilities of single nodes from those of whole states. */
+/* Probabilities of single nodes, where need be from those of whole states; caller frees. */
 static double *by_node(const phi_table *t) {
   const size_t states = (size_t)1 << t->n, n = (size_t)t->n;
   double *on = check_allocate(states * n, sizeof *on);
+  if (!t->by_state) {
+    memcpy(on, t->entry, states * n * sizeof *on);
+    return on;
+  }
   for (size_t i = 0; i < states; i++)
     for (size_t y = 0; y < states; y++)
       for (size_t j = 0; j < n; j++)
@@ -43,7 +47,6 @@ static json_t *describe(const phi_options *o, const phi_table *t, json_t *measur
   json_t *root = json_object(), *rows = json_array();
   double *on = by_node(t);
   const size_t n = (size_t)t->n;
-  if (!t->by_state) memcpy(on, t->entry, ((size_t)1 << n) * n * sizeof *on);
   for (size_t i = 0; i < (size_t)1 << n; i++) {
     json_t *row = json_array();
     for (size_t j = 0; j < n; j++) json_array_append_new(row, json_real(on[i * n + j]));
