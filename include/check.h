@@ -42,6 +42,10 @@ LOCAL void *check_allocate(size_t count, size_t size);
 /* The same, but not zeroed: pages are touched by whoever writes them first. */
 LOCAL void *check_allocate_raw(size_t count, size_t size);
 
+/* Zeroed memory on huge pages whatever its size: for arrays that are reached at random in every
+ * step. */
+LOCAL void *check_allocate_huge(size_t count, size_t size);
+
 /* Grow an array to hold at least `needed` elements of `size` bytes, doubling; contents stay.
  * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
 LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);

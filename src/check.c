@@ -57,6 +57,16 @@ void *check_allocate(size_t count, size_t size) {
   return memset(check_allocate_raw(count, size), 0, count * size);
 }
 
+void *check_allocate_huge(size_t count, size_t size) {
+  const size_t huge = (size_t)2 << 20;
+  if (count < huge / 32 / size) return check_allocate(count, size); /* some pages: not worth it */
+  if (count > huge / size) return check_allocate(count, size);      /* done there */
+  void *memory = aligned_alloc(huge, huge);
+  if (!memory) CHECK_ABORT("out of memory: %zu bytes were asked for", huge);
+  madvise(memory, huge, MADV_HUGEPAGE);
+  return memset(memory, 0, count * size);
+}
+
 void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
   if (needed <= *capacity) return array;
   size_t grown = *capacity * 2 > needed ? *capacity * 2 : needed;

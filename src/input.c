@@ -90,7 +90,7 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
 
 static void list_drawn(input_block *b, const uint32_t *gid) {
   b->who = check_allocate(b->drawn, sizeof *b->who);
-  b->counts = check_allocate(b->drawn * POISSON_STEPS, sizeof *b->counts);
+  b->counts = check_allocate_huge(b->drawn * POISSON_STEPS, sizeof *b->counts);
   for (int k = 0; k < b->inputs; k++)
     for (int s = 0; b->input[k].table.cumulative && s < b->input[k].spans; s++) {
       const span *own = &b->input[k].spans_list[s];

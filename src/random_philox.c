@@ -57,13 +57,13 @@ __attribute__((target("avx2"))) static void philox_256(batch *b, int n, uint32_t
 #undef MULTIPLY
 }
 
-/* The same with masked shuffles instead of shifts, which would wait for the multiplier's port; two
- * vectors at a time, since one waits for its own products most of the time. */
+/* The same with masked shuffles (CCAA: lower words up, DDBB: upper words down) instead of shifts,
+ * which would wait for the multiplier's port; two vectors at a time, since one waits for its own
+ * products most of the time. */
 __attribute__((target("avx512f"))) static void philox_512(batch *b, int n, uint32_t key0,
                                                           uint32_t key1) {
   const __m512i m0 = _mm512_set1_epi64(MULTIPLIER_0), m1 = _mm512_set1_epi64(MULTIPLIER_1);
   const __mmask16 lower = 0x5555, upper = 0xaaaa; /* words of each lane */
-  const _MM_PERM_ENUM raise = _MM_PERM_CCAA, sink = _MM_PERM_DDBB;
   for (int i = 0; i < n; i += 32) {
     __m512i x[4][2];
     for (int w = 0; w < 4; w++) memcpy(x[w], &b->word[w][i], sizeof x[w]);
@@ -72,15 +72,15 @@ __attribute__((target("avx512f"))) static void philox_512(batch *b, int n, uint3
       const __m512i round0 = _mm512_set1_epi32((int)k0), round1 = _mm512_set1_epi32((int)k1);
       for (int v = 0; v < 2; v++) {
         const __m512i even0 = _mm512_mul_epu32(x[0][v], m0);
-        const __m512i odd0 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[0][v], sink), m0);
+        const __m512i odd0 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[0][v], _MM_PERM_DDBB), m0);
         const __m512i even1 = _mm512_mul_epu32(x[2][v], m1);
-        const __m512i odd1 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[2][v], sink), m1);
-        const __m512i high0 = _mm512_mask_shuffle_epi32(odd0, lower, even0, sink);
-        const __m512i high1 = _mm512_mask_shuffle_epi32(odd1, lower, even1, sink);
+        const __m512i odd1 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[2][v], _MM_PERM_DDBB), m1);
+        const __m512i high0 = _mm512_mask_shuffle_epi32(odd0, lower, even0, _MM_PERM_DDBB);
+        const __m512i high1 = _mm512_mask_shuffle_epi32(odd1, lower, even1, _MM_PERM_DDBB);
         x[0][v] = _mm512_xor_si512(_mm512_xor_si512(high1, x[1][v]), round0);
         x[2][v] = _mm512_xor_si512(_mm512_xor_si512(high0, x[3][v]), round1);
-        x[1][v] = _mm512_mask_shuffle_epi32(even1, upper, odd1, raise);
-        x[3][v] = _mm512_mask_shuffle_epi32(even0, upper, odd0, raise);
+        x[1][v] = _mm512_mask_shuffle_epi32(even1, upper, odd1, _MM_PERM_CCAA);
+        x[3][v] = _mm512_mask_shuffle_epi32(even0, upper, odd0, _MM_PERM_CCAA);
       }
     }
     for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], x[w], sizeof x[w]);

@@ -91,9 +91,9 @@ static void initialise(shard *s) {
     bool used = false;
     for (int p = 0; p < s->m->populations; p++)
       used = used || s->m->population[p].neuron->states > k;
-    if (used) s->state[k] = check_allocate(s->neurons, size);
+    if (used) s->state[k] = check_allocate_huge(s->neurons, size);
   }
-  s->refractory = check_allocate(s->neurons, sizeof *s->refractory);
+  s->refractory = check_allocate_huge(s->neurons, sizeof *s->refractory);
   for (int p = 0; p < s->m->populations; p++) {
     const model_population *population = &s->m->population[p];
     for (int k = 0; k < population->neuron->states; k++) {
