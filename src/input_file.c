@@ -180,6 +180,7 @@ err input_file_read(MPI_Comm comm, const char *name, const model_input *in, uint
   if (r.times >= 0) H5Dclose(r.times);
   if (r.nodes >= 0) H5Dclose(r.nodes);
   if (r.file >= 0) H5Fclose(r.file);
+  if (e != OK) input_file_release(read);
   return e;
 }
 
