@@ -198,7 +198,7 @@ static void input_depends_on_no_division_into_blocks_and_on_no_first_step(void *
   static double a[ALL], b[ALL], sum;
   for (int64_t step = 1; step < 45; step++)
     for (int receptor = 0; receptor < 2; receptor++) {
-      total_input(m[0], 1, one, 1, step, receptor, a);
+      total_input(m[0], 1, one, step > 20 ? step - 20 : 1, step, receptor, a);
       total_input(m[0], 3, some, step > 9 ? step - 9 : 1, step, receptor, b);
       assert_memory_equal(a, b, sizeof a);
       total_input(m[1], 3, some, step, step, receptor, b);
@@ -217,22 +217,25 @@ static void poisson_input_is_weight_times_count_in_its_window(void **state) {
   int one[ALL] = {0};
   static double in[ALL];
   poisson_table t[3] = {poisson_table_make(0.8), poisson_table_make(2), poisson_table_make(0.5)};
-  for (int64_t step = 1; step < 45; step++)
+  uint32_t who[ALL];
+  for (uint32_t g = 0; g < ALL; g++) who[g] = g;
+  static uint16_t c[3][POISSON_STEPS][ALL];
+  for (int64_t step = 1; step < 45; step++) {
+    for (uint32_t k = 0; k < 3; k++)
+      poisson_draw(&t[k], m->seed, k, who, ALL, step / POISSON_STEPS, ALL, c[k][0]);
+    const int s = (int)(step % POISSON_STEPS);
     for (int receptor = 0; receptor < 2; receptor++) {
-      total_input(m, 1, one, 1, step, receptor, in);
+      total_input(m, 1, one, step, step, receptor, in);
       for (uint32_t g = 0; g < ALL; g++) {
-        uint16_t c[3][POISSON_STEPS];
-        for (uint32_t k = 0; k < 3; k++)
-          poisson_draw(&t[k], m->seed, k, &g, 1, step / POISSON_STEPS, 1, c[k]);
-        const int s = (int)(step % POISSON_STEPS);
         const bool some = g == 3 || (g >= 50 && g <= 300) || g == 600;
         double expected = 0;
         if (receptor == 0 && g < 700)
-          expected = 2 * c[0][s] + (some && step > 10 && step <= 30 ? 3 * c[1][s] : 0);
-        if (receptor == 1 && g >= 700) expected = -4 * c[2][s];
+          expected = 2 * c[0][s][g] + (some && step > 10 && step <= 30 ? 3 * c[1][s][g] : 0);
+        if (receptor == 1 && g >= 700) expected = -4 * c[2][s][g];
         assert_true(in[g] == expected);
       }
     }
+  }
   for (int k = 0; k < 3; k++) poisson_table_free(&t[k]);
   model_free(m);
 }
