@@ -1,9 +1,8 @@
 #include "run.h"
 #include "agree.h"
 #include "machine.h"
-#include "memory.h"
-#include "partition.h"
 #include "record.h"
+#include "run_build.h"
 #include "run_folder.h"
 #include "run_progress.h"
 #include "run_report.h"
@@ -53,57 +52,17 @@ typedef struct {
   stop_reason ended; /* STOP_NOT: it is complete */
   bool unsaved;      /* the last checkpoint could not be written */
   double begun;      /* [s] MPI_Wtime */
-  double build_s, simulate_s, partition_s;
+  run_build_cost cost;
+  double simulate_s;
 } run;
 
-/* What the job will need on this node against what is there; refused unless forced. */
-static err check_memory(const run *x) {
-  const memory_need need = memory_predict(x->n, x->ranks, x->threads);
-  const double here = need.total * x->node.local_ranks / x->ranks;
-  if (here <= (double)x->node.memory_available || x->options->force) return OK;
-  return check_fail(
-      ERR_USER,
-      "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %d of %d ranks there), "
-      "but %.1f GB are free; use more nodes, or --force to try all the same",
-      x->options->model, here / 1e9, network_expected_synapses(x->n), x->m->neurons,
-      x->node.local_ranks, x->ranks, (double)x->node.memory_available / 1e9);
-}
-
-/* Owned gids and their blocks. */
-static err divide(run *x, uint32_t *count, uint32_t **owned, int *blocks, uint32_t **block) {
-  partition p = {0};
-  const double start = MPI_Wtime();
-  const partition_method method = partition_method_of(x->options->partition);
-  err e = partition_create(x->comm, x->n, x->m, method, x->options->partition, x->ranks, &p);
-  if (e == OK) e = partition_owned(x->comm, &p, count, owned);
-  partition_free(&p);
-  x->partition_s = MPI_Wtime() - start;
-  if (e != OK) return e;
-  e = network_collect(x->n, x->comm, *count, *owned);
-  if (e != OK) return e;
-  double synapses = 0;
-  for (uint32_t i = 0; i < *count; i++)
-    synapses += network_expected_indegree(x->n, model_population_of(x->m, (*owned)[i]));
-  *blocks = shard_block_count(*count, synapses, x->threads);
-  *block = check_allocate(*count, sizeof **block);
-  return agree(x->comm, partition_blocks(x->n, x->m, *count, *owned, *blocks, *block));
-}
-
 static err build(run *x) {
-  uint32_t count = 0, *owned = NULL, *block = NULL;
-  int blocks = 0;
-  const double start = MPI_Wtime();
-  err e = network_create(x->comm, x->m, &x->n);
-  if (e == OK) e = agree(x->comm, check_memory(x));
-  if (e == OK) e = divide(x, &count, &owned, &blocks, &block);
-  if (e == OK)
-    e = shard_create(x->comm, x->m, x->n, count, owned, blocks, block, x->threads, &x->s);
-  if (x->n) network_release(x->n);
-  free(owned);
-  free(block);
-  MPI_Barrier(x->comm);
-  x->build_s = MPI_Wtime() - start;
-  return e;
+  const run_build_plan plan = {.name = x->options->model,
+                               .partition = x->options->partition,
+                               .node = &x->node,
+                               .threads = x->threads,
+                               .force = x->options->force};
+  return run_build(x->comm, &plan, x->m, &x->n, &x->s, &x->cost);
 }
 
 /* Steps until the next look at the clock: about STRETCH_SECONDS of wall time. */
@@ -154,15 +113,6 @@ static err simulate(run *x) {
   return e;
 }
 
-/* Threads a rank where the user names none: not so many that they mostly wait for each other. */
-static int choose_threads(const run *x) {
-  enum { NEURONS_A_THREAD = 1024 };
-  if (x->options->threads > 0) return x->options->threads;
-  const int share = machine_threads(&x->node);
-  const int worth = (int)(x->m->neurons / (uint32_t)x->ranks / NEURONS_A_THREAD) + 1;
-  return share < worth ? share : worth;
-}
-
 /* The model, and where its results go. */
 static err prepare(run *x) {
   const run_options *o = x->options;
@@ -209,9 +159,9 @@ static err finish(run *x, err e) {
                            .folder = x->folder,
                            .partition = x->options->partition,
                            .status = x->status,
-                           .build_s = x->build_s,
+                           .build_s = x->cost.build_s,
                            .simulate_s = x->simulate_s,
-                           .partition_s = x->partition_s,
+                           .partition_s = x->cost.partition_s,
                            .steps = step_done(x->w) - x->first,
                            .steps_before = x->first};
   e = run_report(x->comm, &facts, &x->s, x->w, &totals);
@@ -227,7 +177,7 @@ err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
   x.node = machine_look(comm);
   err e = prepare(&x);
   if (e == OK) {
-    x.threads = choose_threads(&x);
+    x.threads = run_build_threads(&x.node, x.m, x.ranks, options->threads);
     machine_pin(&x.node, x.threads);
     e = build(&x);
   }

@@ -1,0 +1,77 @@
+#include "run_build.h"
+#include "agree.h"
+#include "memory.h"
+#include "partition.h"
+
+#include <stdlib.h>
+
+typedef struct {
+  MPI_Comm comm;
+  int ranks;
+  const run_build_plan *plan;
+  const model *m;
+  network *n;
+  run_build_cost *cost;
+} building;
+
+int run_build_threads(const machine *node, const model *m, int ranks, int asked) {
+  enum { NEURONS_A_THREAD = 1024 };
+  if (asked > 0) return asked;
+  const int share = machine_threads(node);
+  const int worth = (int)(m->neurons / (uint32_t)ranks / NEURONS_A_THREAD) + 1;
+  return share < worth ? share : worth;
+}
+
+/* What the job will need on this node against what is there; refused unless forced. */
+static err check_memory(const building *x) {
+  const machine *node = x->plan->node;
+  const memory_need need = memory_predict(x->n, x->ranks, x->plan->threads);
+  const double here = need.total * node->local_ranks / x->ranks;
+  if (here <= (double)node->memory_available || x->plan->force) return OK;
+  return check_fail(
+      ERR_USER,
+      "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %d of %d ranks there), "
+      "but %.1f GB are free; use more nodes, or --force to try all the same",
+      x->plan->name ? x->plan->name : x->m->name, here / 1e9, network_expected_synapses(x->n),
+      x->m->neurons, node->local_ranks, x->ranks, (double)node->memory_available / 1e9);
+}
+
+/* Owned gids and their blocks. */
+static err divide(building *x, uint32_t *count, uint32_t **owned, int *blocks, uint32_t **block) {
+  partition p = {0};
+  const double start = MPI_Wtime();
+  const char *name = x->plan->partition;
+  err e = partition_create(x->comm, x->n, x->m, partition_method_of(name), name, x->ranks, &p);
+  if (e == OK) e = partition_owned(x->comm, &p, count, owned);
+  partition_free(&p);
+  x->cost->partition_s = MPI_Wtime() - start;
+  if (e != OK) return e;
+  e = network_collect(x->n, x->comm, *count, *owned);
+  if (e != OK) return e;
+  double synapses = 0;
+  for (uint32_t i = 0; i < *count; i++)
+    synapses += network_expected_indegree(x->n, model_population_of(x->m, (*owned)[i]));
+  *blocks = shard_block_count(*count, synapses, x->plan->threads);
+  *block = check_allocate(*count, sizeof **block);
+  return agree(x->comm, partition_blocks(x->n, x->m, *count, *owned, *blocks, *block));
+}
+
+err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network **n, shard *s,
+              run_build_cost *cost) {
+  building x = {.comm = comm, .plan = plan, .m = m, .cost = cost};
+  uint32_t count = 0, *owned = NULL, *block = NULL;
+  int blocks = 0;
+  const double start = MPI_Wtime();
+  MPI_Comm_size(comm, &x.ranks);
+  err e = network_create(comm, m, &x.n);
+  if (e == OK) e = agree(comm, check_memory(&x));
+  if (e == OK) e = divide(&x, &count, &owned, &blocks, &block);
+  if (e == OK) e = shard_create(comm, m, x.n, count, owned, blocks, block, plan->threads, s);
+  if (x.n) network_release(x.n);
+  free(owned);
+  free(block);
+  MPI_Barrier(comm);
+  *n = x.n;
+  cost->build_s = MPI_Wtime() - start;
+  return e;
+}
