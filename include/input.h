@@ -29,6 +29,8 @@ LOCAL input_block *input_block_create(const model *m, uint32_t neurons, const ui
                                       size_t events, const input_event *event);
 LOCAL void input_block_free(input_block *b);
 
+/* Draw the Poisson trains of the steps to come with this seed instead of the model's.         */
+LOCAL void input_set_seed(input_block *b, uint64_t seed);
 /* Prepare step: draws, and whether currents changed. Steps ascend by one; any first step.    */
 LOCAL void input_begin_step(input_block *b, int64_t step);
 /* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):

@@ -53,6 +53,9 @@ typedef struct {
   void (*compile)(const double *parameter, double dt, double *constants);
   /* Advance all neurons of the segment by one step; sets spiked. [0] single, [1] double.   */
   void (*update[2])(const neuron_segment *segment);
+  /* After update: give neuron i the state that a spike in this step leaves, refractory where
+   * `fires`, else not; `spiked` is the caller's. NULL: the model's neurons cannot be imposed. */
+  void (*impose[2])(const neuron_segment *segment, int i, bool fires);
 } neuron_model;
 
 enum { NEURON_CONSTANTS_MAX = 24 };

@@ -16,6 +16,11 @@ typedef struct { /* neurons of one population and parameter set, side by side in
   double constants[NEURON_CONSTANTS_MAX];
 } shard_segment;
 
+typedef struct {   /* what a neuron does in the next step, whatever its state and input */
+  uint32_t neuron; /* inside the block */
+  bool fires;
+} shard_imposed;
+
 typedef struct {
   uint32_t first, neurons; /* local */
   synapse_block synapses;
@@ -25,6 +30,8 @@ typedef struct {
   uint32_t spikes;  /* of the last step */
   uint32_t *spiked; /* [neurons] places inside the block */
   uint64_t events;  /* synaptic events delivered so far */
+  size_t imposed, imposed_capacity;
+  shard_imposed *impose; /* [imposed] each neuron once */
 } shard_block;
 
 typedef struct {
@@ -47,6 +54,10 @@ COLLECTIVE err shard_create(MPI_Comm comm, const model *m, const network *n, uin
                             const uint32_t *owned, int blocks, const uint32_t *block, int threads,
                             shard *made);
 COLLECTIVE void shard_free(shard *s);
+
+/* In the next step, and in that alone, the neuron fires, or does not, whatever its state and input:
+ * it has then the state that a spike leaves (neuron.h, impose). Once a neuron and step. */
+LOCAL void shard_impose(shard *s, uint32_t local, bool fires);
 
 /* Blocks for a rank with `count` neurons and `synapses` (expected): a multiple of threads, each
  * small enough for 16-bit targets and 32-bit synapse numbers. */

@@ -20,7 +20,8 @@ typedef struct { /* spikes of this rank's neurons in one step */
 
 typedef struct stepper stepper;
 
-/* The loop over a shard, which it borrows with the record. Begins after step 0.              */
+/* The loop over a shard, which it borrows with the record (NULL: nothing is recorded). Begins after
+ * step 0.                                                                                    */
 LOCAL stepper *step_create(shard *s, record *r);
 LOCAL void step_free(stepper *w);
 

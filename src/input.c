@@ -29,6 +29,7 @@ typedef struct {
 
 struct input_block {
   const model *m;
+  uint64_t seed; /* of the Poisson trains */
   uint32_t neurons;
   int inputs;
   block_input *input;
@@ -138,6 +139,7 @@ input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t
                                 size_t events, const input_event *event) {
   input_block *b = check_allocate(1, sizeof *b);
   b->m = m;
+  b->seed = m->seed;
   b->neurons = neurons;
   b->octet = b->step = -1;
   add_inputs(b, gid);
@@ -191,10 +193,15 @@ static void draw_counts(input_block *b) {
     const block_input *in = &b->input[k];
     for (int s = 0; in->table.cumulative && s < in->spans; s++) {
       const span *own = &in->spans_list[s];
-      poisson_draw(&in->table, b->m->seed, in->input, b->who + own->row, (int)own->count, b->octet,
+      poisson_draw(&in->table, b->seed, in->input, b->who + own->row, (int)own->count, b->octet,
                    b->drawn, b->counts + own->row);
     }
   }
+}
+
+void input_set_seed(input_block *b, uint64_t seed) {
+  if (b->seed != seed) b->octet = -1; /* what was drawn is of another seed */
+  b->seed = seed;
 }
 
 void input_begin_step(input_block *b, int64_t step) {

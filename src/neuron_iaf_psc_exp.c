@@ -91,6 +91,10 @@ static void compile(const double *p, double dt, double *c) {
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
                   s->refractory, s->input[0], s->input[1], s->current, s->spiked);                 \
+  }                                                                                                \
+  static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
+    ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \
+    s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
 DEFINE_UPDATE(float, iaf_psc_exp_single)
 DEFINE_UPDATE(double, iaf_psc_exp_double)
@@ -111,4 +115,5 @@ const neuron_model neuron_iaf_psc_exp = {
     .check = check,
     .compile = compile,
     .update = {iaf_psc_exp_single, iaf_psc_exp_double},
+    .impose = {iaf_psc_exp_single_impose, iaf_psc_exp_double_impose},
 };

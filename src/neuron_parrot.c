@@ -32,6 +32,9 @@ static void compile(const double *parameter, double dt, double *constants) {
 DEFINE_UPDATE(float, update_single)
 DEFINE_UPDATE(double, update_double)
 
+/* A spike leaves nothing behind. */
+static void impose(const neuron_segment *s, int i, bool fires) { (void)s, (void)i, (void)fires; }
+
 const neuron_model neuron_parrot = {
     .name = "parrot",
     .source = "relay of its input",
@@ -44,4 +47,5 @@ const neuron_model neuron_parrot = {
     .check = check,
     .compile = compile,
     .update = {update_single, update_double},
+    .impose = {impose, impose},
 };

@@ -75,6 +75,11 @@ static void compile(const double *p, double dt, double *c) {
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state], s->refractory,     \
                   s->input[0], s->input[1], s->current, s->spiked);                                \
+  }                                                                                                \
+  static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
+    ((real *)s->state[v_state])[i] = (real)s->constants[RESET];                                    \
+    ((real *)s->state[g_state])[i] = 0;                                                            \
+    s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
 DEFINE_UPDATE(float, shiu_lif_single)
 DEFINE_UPDATE(double, shiu_lif_double)
@@ -95,4 +100,5 @@ const neuron_model neuron_shiu_lif = {
     .check = check,
     .compile = compile,
     .update = {shiu_lif_single, shiu_lif_double},
+    .impose = {shiu_lif_single_impose, shiu_lif_double_impose},
 };

@@ -187,6 +187,14 @@ err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count
   return e;
 }
 
+void shard_impose(shard *s, uint32_t local, bool fires) {
+  assert(local < s->neurons);
+  shard_block *b = s->block;
+  while (local - b->first >= b->neurons) b++;
+  b->impose = check_grow(b->impose, &b->imposed_capacity, b->imposed + 1, sizeof *b->impose);
+  b->impose[b->imposed++] = (shard_imposed){local - b->first, fires};
+}
+
 void shard_free(shard *s) {
   for (int k = 0; s->block && k < s->blocks; k++) {
     shard_block *b = &s->block[k];
@@ -194,6 +202,7 @@ void shard_free(shard *s) {
     input_block_free(b->input);
     free(b->segment);
     free(b->spiked);
+    free(b->impose);
   }
   free(s->block);
   for (int k = 0; k < NEURON_STATES_MAX; k++) free(s->state[k]);

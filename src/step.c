@@ -23,6 +23,7 @@ struct stepper {
   double *trace;
   step_times times;
   uint64_t spikes;
+  uint64_t *place; /* [neurons] gid << 32 | local, ascending; NULL before the first step_resume */
   barrier turn;
 };
 
@@ -39,8 +40,8 @@ stepper *step_create(shard *s, record *r) {
   w->r = r;
   w->history = check_allocate(delays, sizeof *w->history);
   w->ordered = check_allocate(delays, sizeof *w->ordered);
-  size_t traced;
-  record_traced(r, &traced);
+  size_t traced = 0;
+  if (r) record_traced(r, &traced);
   w->trace = check_allocate(traced, sizeof *w->trace);
   barrier_init(&w->turn, s->threads);
   return w;
@@ -53,6 +54,7 @@ void step_free(stepper *w) {
   free(w->ordered);
   free(w->fired_local);
   free(w->trace);
+  free(w->place);
   free(w);
 }
 
@@ -78,6 +80,7 @@ static void collect(stepper *w, int64_t step) {
 }
 
 static void keep_record(stepper *w, int64_t step) {
+  if (!w->r) return;
   const step_spikes *kept = &w->history[step % network_max_delay(w->s->n)];
   record_spikes(w->r, step, kept->count, kept->gid);
   if (!record_trace_due(w->r, step)) return;
@@ -215,7 +218,7 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
   const int delays = network_max_delay(s->n);
   for (int k = 0; k < s->blocks; k++) synapse_reset(&s->block[k].synapses);
   uint32_t *local_of = check_allocate(s->neurons, sizeof *local_of);
-  uint64_t *place = list_places(s);
+  if (!w->place) w->place = list_places(s);
   w->done = done;
   w->arrived = 0;
   for (int64_t step = done - delays + 1 > 1 ? done - delays + 1 : 1; step <= done; step++) {
@@ -229,13 +232,12 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
       kept->count = spikes[i].count;
     }
     for (size_t k = 0; k < kept->count; k++)
-      local_of[k] = find_local(place, s->neurons, kept->gid[k]);
+      local_of[k] = find_local(w->place, s->neurons, kept->gid[k]);
     exchange_begin(s->exchange, kept->count, local_of);
     w->arrived_gid = exchange_end(s->exchange, &w->arrived);
     for (int b = 0; b < s->blocks && step < done; b++)
       for (size_t k = 0; k < w->arrived; k++)
         synapse_spike(&s->block[b].synapses, w->arrived_gid[k], step, done);
   }
-  free(place);
   free(local_of);
 }

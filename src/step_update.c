@@ -46,6 +46,17 @@ static void list_spikes(shard_block *b, uint32_t first, uint32_t n, const uint8_
   }
 }
 
+/* Neurons of the chunk that are made to fire or kept from it. */
+static void impose(const shard_block *b, const neuron_model *neuron, bool wide, uint32_t first,
+                   const neuron_segment *segment) {
+  for (size_t k = 0; k < b->imposed; k++) {
+    const uint32_t i = b->impose[k].neuron - first; /* wraps below first */
+    if (i >= (uint32_t)segment->count) continue;
+    neuron->impose[wide](segment, (int)i, b->impose[k].fires);
+    segment->spiked[i] = b->impose[k].fires;
+  }
+}
+
 static void update_chunk(const shard *s, shard_block *b, const shard_segment *g, uint32_t first,
                          uint32_t n) {
   _Alignas(64) chunk_values input[NEURON_RECEPTORS_MAX];
@@ -64,6 +75,7 @@ static void update_chunk(const shard *s, shard_block *b, const shard_segment *g,
     segment.input[r] = &input[r];
   }
   neuron->update[s->m->double_precision](&segment);
+  if (b->imposed > 0) impose(b, neuron, s->m->double_precision, first, &segment);
   memset(spiked + n, 0, 8);
   list_spikes(b, first, n, spiked);
 }
@@ -78,4 +90,5 @@ void step_update(shard *s, shard_block *b, int64_t step) {
       update_chunk(s, b, g, g->first + done, n);
     }
   }
+  b->imposed = 0;
 }
