@@ -184,7 +184,8 @@ static err take_labels(const char *name, const json_t *labels, phi_order order,
 }
 
 static err check_keys(const char *name, const json_t *root) {
-  static const char *const allowed[] = {"tpm", "order", "cm", "state", "states", "name"};
+  static const char *const allowed[] = {"tpm",    "order", "cm",    "state",
+                                        "states", "name",  "nodes", "about"};
   const char *key;
   const json_t *value;
   if (!json_is_object(root))
@@ -195,7 +196,7 @@ static err check_keys(const char *name, const json_t *root) {
     if (!known)
       return check_fail(ERR_USER,
                         "%s: key \"%.60s\" is unknown; allowed are tpm, order, cm, state, "
-                        "states, name",
+                        "states, name, nodes, about",
                         name, key);
   }
   if (!json_object_get(root, "tpm"))

@@ -10,11 +10,12 @@
  * JSON  {"tpm": [[...], ...], "order": "little-endian",   required, unless the caller declares it
  *        "cm": [[...], ...],         optional, n x n of 0 and 1: cm[i][j] = 1 is an edge from i to
  * j "state": [...],             optional, the current state, node 0 first "states": ["00", ...],
- * optional labels of the rows, node 0 first, checked "name": "..."}              optional; any
- * other key is an error CSV   one row a line, separated by commas, semicolons or blanks; "# order:
- * little-endian" before them; lines of # are comments. A first line that starts with `state` is a
- * header, and each row then starts with its label. HDF5  /tpm with a text attribute `order`,
- * optionally /cm and /state.
+ * optional labels of the rows, node 0 first, checked "name": "..."}              optional;
+ * "nodes" (names of the nodes) and "about" (where the table comes from, anything) may be there and
+ * are not looked at; any other key is an error CSV   one row a line, separated by commas,
+ * semicolons or blanks; "# order: little-endian" before them; lines of # are comments. A first line
+ * that starts with `state` is a header, and each row then starts with its label. HDF5  /tpm with a
+ * text attribute `order`, optionally /cm and /state.
  *
  * Every fault is ERR_USER with the file, and the line, row or key. Nothing is to be freed then.  */
 #ifndef SHINKEI_PHI_TABLE_H
