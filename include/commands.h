@@ -20,6 +20,8 @@ COLLECTIVE int info_command(int argc, char **argv);
 COLLECTIVE int diff_command(int argc, char **argv);
 /* Predict memory and time of a run before a job is submitted. */
 COLLECTIVE int plan_command(int argc, char **argv);
+/* The interventional transition table of chosen neurons, from a checkpoint. */
+COLLECTIVE int perturb_command(int argc, char **argv);
 /* Integrated information of a recording. */
 COLLECTIVE int phi_command(int argc, char **argv);
 

@@ -18,6 +18,7 @@ static const struct {
     {"info", info_command, "say in words what is in a file"},
     {"diff", diff_command, "compare the state in two checkpoints"},
     {"partition", partition_command, "divide a model's network without simulating it"},
+    {"perturb", perturb_command, "transition table of chosen neurons, by perturbing a checkpoint"},
     {"phi", phi_command, "integrated information of a recording or a transition table"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -13,7 +13,7 @@ from program import SOURCE, Verdict, Workspace
 # group may include each other; FOUNDATIONS may be included by all.
 FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
         {"synapse", "input", "exchange", "shard"}, {"record", "learn"}, {"watchdog", "stop"}, {"step"},
-        {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"command", "commands"},
+        {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
         {"main"}]
 FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine"}
 # The measure of integration reads arrays and files, never the simulator.
@@ -21,10 +21,11 @@ ANALYSIS_MAY_USE = FOUNDATIONS
 # Who may include a library's header: modules, and whole folders where a name ends in "/".
 LIBRARY_HEADERS = {
     "metis.h": {"partition/"},
-    "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "analysis/"},
+    "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "analysis/",
+               "perturb"},
     "mpi.h": {"agree", "directory", "network", "partition", "synapse", "shard", "exchange", "input",
-              "record", "checkpoint", "step", "run", "command", "commands", "main", "summary", "memory",
-              "watchdog", "stop", "info", "machine", "phi", "analysis/"},
+              "record", "checkpoint", "step", "run", "perturb", "command", "commands", "main", "summary",
+              "memory", "watchdog", "stop", "info", "machine", "phi", "analysis/"},
 }
 HDF5_FILES = re.compile(r"(file|record|checkpoint|trace|info|input)")  # in the name of the file
 

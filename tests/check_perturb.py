@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+"""shinkei perturb: circuits whose transition table is known give exactly that table, and the Phi that
+is published for it; a table is what separate runs with given spikes show; it is the same bytes on any
+number of ranks and threads and with any partition; what is wrong with a request is one message."""
+import json
+import os
+import signal
+import subprocess
+
+import h5py
+import numpy as np
+
+from program import TIMEOUT, Verdict, Workspace, command, run, spikes
+
+DT = 0.1
+
+
+def perturb(*options, ranks=1):
+    return subprocess.run(command(["perturb", *options], ranks), capture_output=True, text=True,
+                          timeout=TIMEOUT, check=False)
+
+
+def table(checkpoint, *options, ranks=1):
+    """The table as written to standard output."""
+    done = perturb(checkpoint, *options, ranks=ranks)
+    if done.returncode:
+        raise SystemExit(f"status {done.returncode}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def bits(n):
+    """[2^n, n] states, node 0 varying fastest."""
+    return np.arange(2**n)[:, None] >> np.arange(n) & 1
+
+
+def checkpoint_of(work, name, model):
+    """Folder of a run that is saved at its end."""
+    run(work.write_model(f"{name}.yaml", model), work.path(name), "--checkpoint-at-end")
+    return work.path(name)
+
+
+def one(neuron="parrot"):
+    return {"size": 1, "neuron": neuron}
+
+
+def wire(source, target, weight, delay, **more):
+    return {"source": source, "target": target, "rule": "one_to_one", "weight": weight,
+            "delay": delay, **more}
+
+
+def simulation(duration, **more):
+    return {"dt": DT, "duration": duration, "seed": 5, **more}
+
+
+def xor_circuit():
+    """Each of A, B, C fires where one of the two others did, 1 ms ago. Where both did, a hidden
+    neuron, which two inputs bring above its threshold, takes both away again."""
+    names = "ABC"
+    projections = []
+    for k, name in enumerate(names):
+        for other in (names[(k + 1) % 3], names[(k + 2) % 3]):
+            projections.append(wire(other, name, 1, 1.0))
+            projections.append(wire(other, "both" + name, 5, 0.1, receptor="v"))
+        projections.append(wire("both" + name, name, -2, 0.8))
+    return {"simulation": simulation(5),
+            "populations": {**{name: one() for name in names},
+                            **{"both" + name: one("shiu_lif") for name in names}},
+            "projections": projections}
+
+
+def ring_circuit(spike=None):
+    """A to B to C to A, 1 ms each; a given spike of A [ms]."""
+    model = {"simulation": simulation(20), "populations": {name: one() for name in "ABC"},
+             "projections": [wire("A", "B", 1, 1.0), wire("B", "C", 1, 1.0), wire("C", "A", 1, 1.0)]}
+    if spike:
+        model["inputs"] = [{"type": "spike_trains", "target": "A", "weight": 1, "times": [spike]}]
+    return model
+
+
+def threshold_circuit(neuron, weight, **more):
+    """AND: C fires where A and B did; A and B have no input."""
+    return {"simulation": simulation(5, **more),
+            "populations": {"A": one(), "B": one(), "C": {"size": 1, "neuron": neuron}},
+            "projections": [wire("A", "C", weight, 0.1), wire("B", "C", weight, 0.1)]}
+
+
+def noisy_network(given=None):
+    """Forty neurons under Poisson input; three parrots that follow three of them and drive all.
+    given: (spike time, parrots)."""
+    inputs = [{"type": "poisson", "target": "E", "rate": 2000, "weight": 90}]
+    if given and given[1]:
+        inputs.append({"type": "spike_trains", "target": "P", "nodes": given[1], "weight": 1,
+                       "times": [given[0]]})
+    return {"simulation": simulation(20), "inputs": inputs,
+            "populations": {"E": {"size": 40, "neuron": "iaf_psc_exp"},
+                            "P": {"size": 3, "neuron": "parrot"}},
+            "projections": [
+                {"source": "E", "target": "E", "rule": "fixed_indegree", "indegree": 8,
+                 "weight": 60, "delay": {"uniform": {"low": 0.5, "high": 2.0}}},
+                {"source": "E", "target": "P", "rule": "fixed_indegree", "indegree": 2, "weight": 1,
+                 "delay": 0.5},
+                {"source": "P", "target": "E", "rule": "all_to_all", "weight": 300,
+                 "delay": 0.7}]}
+
+
+def check_known(verdict, work):
+    state = bits(3)
+    xor = np.stack([state[:, 1] ^ state[:, 2], state[:, 0] ^ state[:, 2],
+                    state[:, 0] ^ state[:, 1]], axis=1)
+    folder = checkpoint_of(work, "xor", xor_circuit())
+    nodes = ["--nodes", "A:0,B:0,C:0", "--bin", 1]
+    found = table(folder, *nodes)
+    verdict.check(found["tpm"] == xor.tolist(), "the XOR circuit: its table, exactly")
+    verdict.check(found["nodes"] == ["A:0", "B:0", "C:0"] and found["state"] == [0, 0, 0]
+                  and found["order"] == "little-endian" and found["states"][1] == "100",
+                  "names of the nodes, the state at the checkpoint, the order of states")
+    for ending in ("json", "h5"):
+        out = work.path(f"xor-table.{ending}")
+        done = perturb(folder, *nodes, "--out", out)
+        verdict.check(done.returncode == 0 and done.stdout == "", f"a table is written as {ending}")
+        done = subprocess.run(command(["phi", "--table", out, "--measures", "iit3,EI"]),
+                              capture_output=True, text=True, check=False)
+        measures = json.loads(done.stdout)["measures"]
+        verdict.check(abs(measures["iit3"]["value"] - 1.875) < 1e-9
+                      and abs(measures["EI"]["value"] - 2) < 1e-12,
+                      f"shinkei phi reads the {ending}: Phi of the XOR circuit is 1.875, EI is 2")
+    with h5py.File(work.path("xor-table.h5")) as file:
+        verdict.check(np.array_equal(file["times_on"][:], xor)
+                      and [x.decode() for x in file["nodes"][:]] == found["nodes"]
+                      and json.loads(file.attrs["about"])["bin_ms"] == 1,
+                      "the HDF5 form holds counts, nodes and origin")
+    found = table(folder, "--nodes", "C:0,A:0,B:0", "--bin", 1, ranks=2)
+    verdict.check(found["tpm"] == xor.tolist() and found["nodes"][0] == "C:0",
+                  "nodes stand in the order they are named in")
+    found = table(folder, *nodes[:-1], 0.9)
+    verdict.check(not np.any(found["tpm"]), "nothing within 0.9 ms")
+    found = table(folder, *nodes[:-1], 0.1, "--delay", 0.9)
+    verdict.check(found["tpm"] == xor.tolist(), "all of it in the one step after a delay of 0.9 ms")
+
+
+def check_neurons(verdict, work):
+    """A neuron on fires at once and is refractory; one off does neither."""
+    state = bits(3)
+    for neuron, weight in (("shiu_lif", 120), ("iaf_psc_exp", 3500)):
+        for precision in ("single", "double"):
+            folder = checkpoint_of(work, f"and-{neuron}-{precision}",
+                                   threshold_circuit(neuron, weight, precision=precision))
+            found = table(folder, "--nodes", "A:0,B:0,C:0", "--bin", 1)
+            wanted = np.zeros((8, 3))
+            wanted[:, 2] = state[:, 0] & state[:, 1] & ~state[:, 2]
+            verdict.check(found["tpm"] == wanted.tolist(),
+                          f"{neuron}, {precision}: C = A and B, but for C just having fired")
+    ring = checkpoint_of(work, "ring", ring_circuit(19.5))
+    found = table(ring, "--nodes", "A:0,B:0,C:0", "--bin", 1)
+    wanted = state[:, [2, 0, 1]].astype(float)
+    wanted[:, 1] = 1
+    verdict.check(found["state"] == [1, 0, 0], "A fired in the bin before the checkpoint")
+    verdict.check(found["tpm"] == wanted.tolist(), "a spike under way at the checkpoint arrives")
+
+
+def check_against_runs(verdict, work):
+    """Parrots made to fire by given spikes, in runs from the very start."""
+    folder = checkpoint_of(work, "noisy", noisy_network())
+    begin, length = round(20 / DT), 30
+    found = table(folder, "--nodes", "P:0-2", "--bin", length * DT)
+    wanted = []
+    for state in bits(3):
+        parrots = [int(k) for k in np.flatnonzero(state)]
+        model = noisy_network((record_time(begin + 1), parrots))
+        run(work.write_model("given.yaml", model), work.path("given"), "--overwrite", "--duration",
+            20 + (1 + length) * DT)
+        step, node = spikes(work.path("given"), "P")
+        imposed = sorted(set(node[step == begin + 1]))
+        verdict.check(imposed == parrots, f"parrots {parrots} fire in the imposed step")
+        after = node[(step > begin + 1) & (step <= begin + 1 + length)]
+        wanted.append([float(k in after) for k in range(3)])
+    verdict.check(found["tpm"] == wanted and 0 < np.mean(wanted) < 1,
+                  f"the table is what {len(wanted)} runs with given spikes show: {wanted}")
+
+
+def record_time(step):
+    return round(step * DT, 6)
+
+
+def check_same_everywhere(verdict, work):
+    folder = work.path("noisy")
+    options = ["--nodes", "P:0,E:3,P:2", "--bin", 3, "--repeats", 20]
+    first = perturb(folder, *options, "--threads", 1)
+    found = json.loads(first.stdout)
+    p = np.array(found["tpm"])
+    verdict.check(np.any((p > 0) & (p < 1)), "resampled background: some shares lie between 0 and 1")
+    verdict.check(np.array_equal(np.array(found["about"]["times_on"]) / 20, p)
+                  and np.allclose(found["about"]["standard_error"], np.sqrt(p * (1 - p) / 19)),
+                  "shares are times on over repeats, with their standard errors")
+    for ranks, threads, method in ((1, 2, "metis"), (2, 1, "round_robin"), (2, 2, "metis"),
+                                   (3, 1, "random")):
+        done = perturb(folder, *options, "--threads", threads, "--partition", method, ranks=ranks)
+        verdict.check(done.stdout == first.stdout and len(first.stdout) > 100,
+                      f"{ranks} ranks x {threads} threads, {method}: the same bytes")
+    fixed = [perturb(folder, *options[:-2], "--background", "fixed", ranks=k).stdout for k in (1, 2)]
+    verdict.check(fixed[0] == fixed[1] and json.loads(fixed[0])["about"]["background"] == "fixed",
+                  "fixed background: the same again")
+    other = table(folder, *options, "--seed", 9)
+    verdict.check(other["tpm"] != found["tpm"], "another seed, another table")
+
+
+def check_going_on(verdict, work):
+    """A table whose making is ended by SIGTERM is made on, on other ranks, to the same bytes."""
+    options = [work.path("noisy"), "--nodes", "E:0-9", "--bin", 1, "--repeats", 4]
+    whole, broken = work.path("whole.json"), work.path("broken.json")
+    verdict.check(perturb(*options, "--out", whole).returncode == 0, "a table of 10 neurons")
+    process = subprocess.Popen(command(["perturb", *options, "--out", broken]),
+                               stderr=subprocess.PIPE, text=True)
+    process.stderr.readline()  # the prediction: the first run is done
+    process.send_signal(signal.SIGTERM)
+    said = process.stderr.read()
+    verdict.check(process.wait(TIMEOUT) == 75 and not os.path.exists(broken) and "SIGTERM" in said,
+                  "SIGTERM ends it with status 75: " + said.strip())
+    done = perturb(*options[:-1], 5, "--out", broken)
+    verdict.check(done.returncode == 2 and "of another perturbation" in done.stderr,
+                  "what is kept is not taken for another request")
+    done = perturb(*options, "--out", broken, ranks=2)
+    with open(whole, encoding="utf-8") as a, open(broken, encoding="utf-8") as b:
+        verdict.check(done.returncode == 0 and "going on after" in done.stderr
+                      and a.read() == b.read() and not os.path.exists(broken + ".partial"),
+                      "the same command goes on, and leaves the same table")
+
+
+def check_refusals(verdict, work):
+    folder, plain = work.path("xor"), work.path("plain.h5")
+    with open(plain, "w", encoding="utf-8") as file:
+        file.write("no checkpoint\n" * 100)
+    out = work.path("xor-table.json")
+    one_node = [folder, "--nodes", "A:0"]
+    for name, pattern, options in (
+            ("an unknown population", "no population 'D'; it has A, B, C",
+             [folder, "--nodes", "D:0", "--bin", 1]),
+            ("a node out of range", "population B has 1 neurons",
+             [folder, "--nodes", "A:0,B:1", "--bin", 1]),
+            ("no population named", "POPULATION:LIST", [folder, "--nodes", "0,1", "--bin", 1]),
+            ("no list", "FIRST-LAST", [folder, "--nodes", "A:x", "--bin", 1]),
+            ("a neuron twice", "A:0 is named twice", [folder, "--nodes", "A:0,A:0", "--bin", 1]),
+            ("too many neurons", "2^14 states x 3 repeats are 4.92e+04 runs, ",
+             [work.path("noisy"), "--nodes", "E:0-13", "--bin", 1, "--repeats", 3]),
+            ("no checkpoint", "is no checkpoint", [plain, "--nodes", "A:0", "--bin", 1]),
+            ("no file", "cannot be read", [work.path("none"), "--nodes", "A:0", "--bin", 1]),
+            ("a bin beside the steps", "multiple of the model's step", [*one_node, "--bin", 0.25]),
+            ("no bin", "--bin MS is needed", one_node),
+            ("repeats without noise", "no Poisson input", [*one_node, "--bin", 1, "--repeats", 2]),
+            ("fixed repeats", "every repeat would be the same",
+             [*one_node, "--bin", 1, "--repeats", 2, "--background", "fixed"]),
+            ("a table that is there", "--overwrite replaces it",
+             [*one_node, "--bin", 1, "--out", out]),
+            ("another ending", "ends in .json", [*one_node, "--bin", 1, "--out", "x.txt"]),
+            ("a folder that is not there", "cannot be written",
+             [*one_node, "--bin", 1, "--out", work.path("none/x.json")])):
+        for ranks in (1, 2) if name in ("an unknown population", "no checkpoint") else (1,):
+            done = perturb(*options, ranks=ranks)
+            lines = [line for line in done.stderr.splitlines() if "shinkei: error" in line]
+            verdict.check(done.returncode in (2, 3) and len(lines) == 1 and pattern in lines[0],
+                          f"{name}: {done.stderr.strip()[:160]}")
+
+
+def main():
+    verdict = Verdict()
+    with Workspace() as work:
+        check_known(verdict, work)
+        check_neurons(verdict, work)
+        check_against_runs(verdict, work)
+        check_same_everywhere(verdict, work)
+        check_going_on(verdict, work)
+        check_refusals(verdict, work)
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    main()
