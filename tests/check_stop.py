@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+"""A run that is asked to save or to end does so and goes on from there; what may not change at a restart
+is refused by name, what may is taken."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import h5py
+
+from check_kill import processes
+from program import SOURCE, Verdict, Workspace, command, run
+
+MODEL = os.path.join(SOURCE, "tests", "models", "microcircuit_small.yaml")
+LONG_RUN = ("--duration", 1e6)
+END = 200  # [ms]
+
+
+def checkpoints(folder):
+    return sorted(name for name in os.listdir(folder) if name.endswith(".h5")
+                  and name.startswith("checkpoint-")) if os.path.isdir(folder) else []
+
+
+def wait_until(condition, seconds=60):
+    last = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > last:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def start(folder, *options, ranks=1):
+    """A run that has taken its first steps: it has saved by its own clock."""
+    started = subprocess.Popen(command(["run", MODEL, "--out", folder, *LONG_RUN, *options], ranks),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until(lambda: checkpoints(folder) or started.poll() is not None)
+    return started
+
+
+def finish(started):
+    text, _ = started.communicate(timeout=90)
+    return started.returncode, text
+
+
+def check_ends(verdict, work):
+    """However it is asked to end: status 75, a checkpoint of that very moment, the summary says why."""
+    for ranks in (1, 2):
+        for name, act in (("SIGTERM", lambda f: os.kill(max(processes(f)), signal.SIGTERM)),
+                          ("SIGINT", lambda f: os.kill(min(processes(f)), signal.SIGINT)),
+                          ("the stop file", lambda f: open(os.path.join(f, "stop"), "w",
+                                                           encoding="utf-8").close())):
+            folder = work.path(f"{name.replace(' ', '-')}-{ranks}")
+            started = start(folder, "--time-limit", "1000s", ranks=ranks)
+            act(folder)  # a signal to one rank is enough
+            status, text = finish(started)
+            with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+                summary = file.read()
+            verdict.check(status == 75 and f"ended early by {name}" in summary,
+                          f"{name}, {ranks} ranks: status {status}{'' if status == 75 else text}")
+            newest = os.path.join(folder, checkpoints(folder)[-1])
+            with h5py.File(newest, "r") as file:
+                verdict.check(f"at {file.attrs['time_ms']:.9g} ms" in summary,
+                              f"{name}, {ranks} ranks: saved at its end")
+            if name == "the stop file":
+                verdict.check(os.path.exists(os.path.join(folder, "stopped")),
+                              "the stop file is used up")
+
+
+def check_time_limit(verdict, work):
+    begun = time.monotonic()
+    started = start(work.path("limit"), "--time-limit", "8s")
+    status, text = finish(started)
+    seconds = time.monotonic() - begun
+    verdict.check(status == 75 and seconds < 10, f"--time-limit 8s: status {status} after {seconds:.1f} s"
+                  + ("" if status == 75 else text))
+    env = {**os.environ, "SLURM_JOB_END_TIME": str(int(time.time()) + 8)}
+    begun = time.monotonic()
+    done = subprocess.run(command(["run", MODEL, *LONG_RUN, "--out", work.path("slurm")]), env=env,
+                          capture_output=True, text=True, timeout=60, check=False)
+    seconds = time.monotonic() - begun
+    verdict.check(done.returncode == 75 and seconds < 10,
+                  f"what SLURM leaves, 8 s: status {done.returncode} after {seconds:.1f} s")
+
+
+def check_save_and_go_on(verdict, work):
+    folder = work.path("usr1")
+    started = start(folder, "--time-limit", "1000s", "--set", "checkpoint.keep=9")
+    before = len(checkpoints(folder))
+    started.send_signal(signal.SIGUSR1)
+    saved = wait_until(lambda: len(checkpoints(folder)) > before)
+    verdict.check(saved and started.poll() is None, "SIGUSR1: it saves and goes on")
+    started.send_signal(signal.SIGTERM)
+    finish(started)
+
+
+def restart(folder, *options, model=True):
+    line = ["run", *([MODEL] if model else []), "--restart", folder, *options]
+    return subprocess.run(command(line), capture_output=True, text=True, timeout=90, check=False)
+
+
+def check_changes(verdict, work):
+    wanted = run(MODEL, work.path("straight"), "--duration", END)
+    half = work.path("half")
+    run(MODEL, half, "--duration", END / 2, "--checkpoint-at-end")
+    for options, words in ((("--seed", 7), ("simulation.seed: is 55", "7 in the model")),
+                           (("--set", "simulation.precision=double"),
+                            ("simulation.precision: is single", "double")),
+                           (("--set", "populations.L4E.size=800"), ("populations.L4E.size: is 877", "800")),
+                           (("--set", "simulation.dt=0.05"), ("simulation.dt: is 0.1", "0.05")),
+                           (("--duration", END / 4), ("behind the end of the run", "50 ms"))):
+        done = restart(half, *options)
+        verdict.check(done.returncode == 2 and all(word in done.stderr for word in words)
+                      and done.stderr.count("shinkei: error") == 1, f"refused: {done.stderr.strip()}")
+    for name, options, model in (
+            ("the model inside", ("--duration", END), False),
+            ("another folder", ("--duration", END, "--out", work.path("elsewhere")), True),
+            ("nothing recorded", ("--duration", END, "--set", "record.spikes=none"), True),
+            ("other weights of the partition, other times of checkpoints",
+             ("--duration", END, "--set", "populations.L4E.expected_rate=9", "--checkpoint-every", 30,
+              "--set", "checkpoint.keep=1"), True)):
+        folder = work.path("again")
+        shutil.copytree(half, folder)
+        done = restart(folder, *options, model=model)
+        verdict.check(done.returncode == 0 and wanted["spike_digest"] in done.stdout,
+                      f"taken: {name}" + ("" if done.returncode == 0 else done.stderr))
+        shutil.rmtree(folder)
+
+
+def check_refusals(verdict, work):
+    half = work.path("half")
+    copy = work.path("version.h5")
+    with open(os.path.join(half, checkpoints(half)[0]), "rb") as file:
+        data = file.read()
+    with open(copy, "wb") as file:
+        file.write(data.replace(b"shinkei checkpoint 1\n", b"shinkei checkpoint 2\n", 1))
+    for path, words in ((copy, "is of version 2"), (work.path("none"), "cannot be read"),
+                        (os.path.join(half, "spikes.h5"), "is no checkpoint"),
+                        (work.path("straight"), "no checkpoint is in it")):
+        done = restart(path)
+        verdict.check(done.returncode == 2 and words in done.stderr, f"refused: {done.stderr.strip()}")
+    done = subprocess.run(command(["run", MODEL, "--out", half]), capture_output=True, text=True,
+                          check=False)
+    verdict.check(done.returncode == 2 and "--overwrite" in done.stderr,
+                  f"not overwritten: {done.stderr.strip()}")
+    for option, value in (("--time-limit", "soon"), ("--time-limit", "-3s"), ("--watchdog", "x"),
+                          ("--checkpoint-every", "0.05")):
+        done = subprocess.run(command(["run", MODEL, option, value, "--out", work.path("bad")]),
+                              capture_output=True, text=True, check=False)
+        verdict.check(done.returncode == 2 and value in done.stderr, f"refused: {done.stderr.strip()}")
+
+
+def main():
+    verdict = Verdict()
+    with Workspace() as work:
+        check_changes(verdict, work)
+        check_refusals(verdict, work)
+        check_save_and_go_on(verdict, work)
+        check_ends(verdict, work)
+        check_time_limit(verdict, work)
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    main()
