@@ -120,7 +120,7 @@ static json_t *number_or_text(uint64_t value) {
 static json_t *tell_origin(const perturbation *x) {
   const checkpoint_facts facts = checkpoint_tell(x->from);
   char hash[33] = "";
-  read_hash(facts.path, hash);
+  if (x->rank == 0) read_hash(facts.path, hash); /* who writes the file */
   json_t *about = json_object(), *nodes = json_array();
   for (size_t i = 0; i < x->nodes.count; i++)
     json_array_append_new(nodes, json_string(x->nodes.label[i]));
@@ -356,6 +356,8 @@ static err load(perturbation *x) {
   x->on = check_allocate(cells_of(x), sizeof *x->on);
   if (x->rank == 0 && out && x->options->overwrite) perturb_file_forget(out);
   if (x->rank == 0 && out) e = perturb_file_load(out, x->about, &x->done, cells_of(x), x->on);
+  if (e == OK && x->done > x->runs)
+    e = check_fail(ERR_USER, "%s.partial is damaged; --overwrite begins anew", out);
   if (e == OK && x->done > 0)
     fprintf(stderr, "perturb: going on after %lld of %lld runs\n", (long long)x->done,
             (long long)x->runs);

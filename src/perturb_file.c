@@ -237,8 +237,11 @@ static bool take_counts(const json_t *root, int64_t *runs, size_t cells, uint64_
   const json_t *counts = json_object_get(root, "times_on");
   *runs = json_integer_value(json_object_get(root, "runs"));
   if (json_array_size(counts) != cells || *runs < 0) return false;
-  for (size_t i = 0; i < cells; i++)
-    on[i] = (uint64_t)json_integer_value(json_array_get(counts, i));
+  for (size_t i = 0; i < cells; i++) {
+    const json_int_t count = json_integer_value(json_array_get(counts, i));
+    if (count < 0 || count > *runs) return false;
+    on[i] = (uint64_t)count;
+  }
   return true;
 }
 

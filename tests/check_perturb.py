@@ -84,6 +84,14 @@ def threshold_circuit(neuron, weight, **more):
             "projections": [wire("A", "C", weight, 0.1), wire("B", "C", weight, 0.1)]}
 
 
+def driven_neuron(neuron, weight, spike, **receptor):
+    """A drives C, and so does a given spike [ms]."""
+    return {"simulation": simulation(5), "populations": {"A": one(), "C": one(neuron)},
+            "projections": [wire("A", "C", weight, 0.1, **receptor)],
+            "inputs": [{"type": "spike_trains", "target": "C", "weight": weight, "times": [spike],
+                        **receptor}]}
+
+
 def noisy_network(given=None):
     """Forty neurons under Poisson input; three parrots that follow three of them and drive all.
     given: (spike time, parrots)."""
@@ -150,6 +158,17 @@ def check_neurons(verdict, work):
             wanted[:, 2] = state[:, 0] & state[:, 1] & ~state[:, 2]
             verdict.check(found["tpm"] == wanted.tolist(),
                           f"{neuron}, {precision}: C = A and B, but for C just having fired")
+    crossing = checkpoint_of(work, "crossing", driven_neuron("iaf_psc_exp", 60000, 5.0))
+    verdict.check(table(crossing, "--nodes", "C:0", "--bin", 1)["tpm"] == [[1.0], [0.0]],
+                  "iaf_psc_exp about to fire: its current makes it fire later if it is off, not if "
+                  "it is on")
+    crossing = checkpoint_of(work, "crossing-v", driven_neuron("shiu_lif", 20, 5.0, receptor="v"))
+    verdict.check(table(crossing, "--nodes", "C:0", "--bin", 1)["tpm"] == [[0.0], [0.0]],
+                  "shiu_lif about to fire: its potential is taken from it")
+    fired = checkpoint_of(work, "fired", driven_neuron("shiu_lif", 20, 4.5, receptor="v"))
+    found = table(fired, "--nodes", "A:0,C:0", "--bin", 1)
+    verdict.check(found["tpm"] == [[0, 0], [0, 1], [0, 0], [0, 0]] and found["about"][
+        "state_window_ms"] == DT, "shiu_lif refractory at the checkpoint: one that is off is not")
     ring = checkpoint_of(work, "ring", ring_circuit(19.5))
     found = table(ring, "--nodes", "A:0,B:0,C:0", "--bin", 1)
     wanted = state[:, [2, 0, 1]].astype(float)
