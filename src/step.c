@@ -226,7 +226,7 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
     kept->step = step;
     kept->count = 0;
     for (int i = 0; i < count; i++) {
-      if (spikes[i].step != step) continue;
+      if (spikes[i].step != step || spikes[i].count == 0) continue;
       kept->gid = check_grow(kept->gid, &kept->capacity, spikes[i].count, sizeof *kept->gid);
       memcpy(kept->gid, spikes[i].gid, spikes[i].count * sizeof *kept->gid);
       kept->count = spikes[i].count;
