@@ -3,6 +3,8 @@
 #include "memory.h"
 #include "partition.h"
 
+#include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -14,12 +16,26 @@ typedef struct {
   run_build_cost *cost;
 } building;
 
+/* As many as OpenMP really gives: the step loop counts on them. */
+static int threads_given(int wanted) {
+  int given = 1;
+  omp_set_dynamic(0);
+#pragma omp parallel num_threads(wanted)
+#pragma omp single
+  given = omp_get_num_threads();
+  return given;
+}
+
 int run_build_threads(const machine *node, const model *m, int ranks, int asked) {
   enum { NEURONS_A_THREAD = 1024 };
-  if (asked > 0) return asked;
   const int share = machine_threads(node);
   const int worth = (int)(m->neurons / (uint32_t)ranks / NEURONS_A_THREAD) + 1;
-  return share < worth ? share : worth;
+  const int wanted = asked > 0 ? asked : share < worth ? share : worth;
+  const int given = threads_given(wanted);
+  if (given < asked)
+    fprintf(stderr, "shinkei: warning: --threads %d: OpenMP gives only %d (OMP_THREAD_LIMIT)\n",
+            asked, given);
+  return given;
 }
 
 /* What the job will need on this node against what is there; refused unless forced. */

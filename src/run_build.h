@@ -17,7 +17,8 @@ typedef struct {
   double build_s, partition_s; /* wall time, the second a part of the first */
 } run_build_cost;
 
-/* Threads a rank: `asked`, or where that is 0 not so many that they mostly wait for each other. */
+/* Threads a rank: `asked`, or where that is 0 not so many that they mostly wait for each other;
+ * never more than OpenMP gives (a warning says so). */
 LOCAL int run_build_threads(const machine *node, const model *m, int ranks, int asked);
 
 /* The caller frees *n, and the shard if it has blocks, also after an error. ERR_USER: the memory

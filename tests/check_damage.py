@@ -26,7 +26,7 @@ def is_refused(path, name):
     for arguments in (["info", path], ["run", "--restart", path, "--out", path + ".out"]):
         done = subprocess.run(command(arguments), capture_output=True, text=True, timeout=60,
                               check=False)
-        if done.returncode != 2 or f"shinkei: error: {path}: " not in done.stderr:
+        if done.returncode != 2 or f"shinkei: error: {path}:" not in done.stderr:
             print(f"{name}: {arguments[0]}: status {done.returncode}: {done.stdout}{done.stderr}")
             return False
         if not name.startswith("flip 0") and not name.endswith("0"):
