@@ -114,7 +114,8 @@ def check_full_disk(verdict, model, work):
                           and "no room for" in done.stderr,
                           f"{ranks} ranks on a full disk: {done.stderr.strip()[:150]}")
             status, said, error = info(os.path.join(out, "spikes.h5"))
-            verdict.check(status == 0 and "by_time" in said,
+            # the disk may be full before the first flush: then a whole file without spikes
+            verdict.check(status == 0 and ("by_time" in said or said.count("no spikes") == 3),
                           f"what was written is whole: {said}{error}")
             shutil.rmtree(out)
     finally:
