@@ -233,8 +233,14 @@ err checkpoint_restore(checkpoint *c, checkpoint_state *state) {
   directory *d = directory_create(c->comm, state->m->neurons, state->neurons, state->gid);
   err e = checkpoint_neurons_read(c->file, d, state);
   if (e == OK) e = checkpoint_spikes_read(c->file, d, state);
+  const bool has_spikes = e == OK;
   if (e == OK) e = checkpoint_edges_read(c->file, d, state);
   if (e == OK) e = checkpoint_layers_read(c->file, state);
   directory_free(d);
+  if (e != OK && has_spikes) {
+    free(state->spike);
+    state->spike = NULL;
+    state->spikes = 0;
+  }
   return e;
 }

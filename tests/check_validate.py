@@ -38,7 +38,7 @@ def sound_model(path):
     status, words, _ = seen = run(path)
     expect(status == 0, "a sound model ends with status 0", seen)
     for part in ("1,500 in 2 populations", "100,000 expected", "100 ms after a warm-up of 10 ms",
-                 "1,100 steps of 0.1 ms", "1 Poisson", "516 kB"):
+                 "1,100 steps of 0.1 ms", "1 Poisson", "on one rank"):
         expect(part in words, f"the words say '{part}'", seen)
     status, effective, _ = seen = run(path, "--set", "populations.I.size=70", "--effective")
     expect(status == 0 and "size: 70" in effective, "--effective shows a setting", seen)
