@@ -1,6 +1,7 @@
 #include "phi_estimate.h"
 
 #include "phi_linear.h"
+#include "phi_progress.h"
 #include "random.h"
 
 #include <math.h>
@@ -175,6 +176,12 @@ static void cover(const phi_plan *plan, const pairs *p, phi_coverage *c) {
   c->state_share = (double)t.visits[c->state] / (double)p->count;
   if (asks_table(plan)) c->insufficient = c->seen < c->states || c->weak > 0;
   if (asks_practical(plan)) c->insufficient |= (double)p->count < 10 * pow(4, n);
+  for (int j = 0; j < p->n; j++) {
+    int64_t on = 0;
+    for (int64_t i = 0; i < c->states; i++) on += (i >> j & 1) * t.visits[i];
+    c->constant += on == 0 || on == p->count;
+  }
+  c->insufficient |= c->constant > 0;
   phi_transitions_free(&t);
 }
 
@@ -189,9 +196,15 @@ void phi_coverage_text(const phi_coverage *c, int n, bool gaussian, char *text, 
         text, size,
         "the data may not carry the estimate: %lld of %lld states were seen, %lld of them fewer "
         "than %d times, in %lld pairs of samples (for the practical measures %.0f are wanted, "
-        "ten a pair of states)",
+        "ten a pair of states)%s",
         (long long)c->seen, (long long)c->states, (long long)c->weak, WEAK, (long long)c->pairs,
-        10 * pow(4, n));
+        10 * pow(4, n),
+        c->constant == n ? "; no element ever changes: nothing is there to be integrated, "
+                           "practical measures are 0 by definition, EI and IIT come from the prior"
+        : c->constant
+            ? "; some elements never change: cutting them off costs nothing, so that practical "
+              "measures are 0 by definition, and what EI and IIT say of them comes from the prior"
+            : "");
 }
 
 static json_t *table_json(const phi_plan *plan, const pairs *p) {
@@ -296,13 +309,20 @@ err phi_estimate_make(const phi_plan *plan, uint32_t who, int64_t samples, int n
   pairs p = pairs_of(samples, n, value, plan->lag);
   double main_value[PHI_ASKED];
   cover(plan, &p, &made->coverage);
+  phi_progress_enter(0, 1 / (1. + plan->bootstrap + plan->surrogates));
   e = evaluate(plan, &p, made->coverage.state, main_value, details);
+  phi_progress_leave();
   if (!e && details && !plan->gaussian) json_object_set_new(details, "table", table_json(plan, &p));
   const int total = e ? 0 : plan->bootstrap + plan->surrogates;
   double *all = check_allocate((size_t)total * PHI_ASKED, sizeof *all);
-  int failed = 0;
+  int failed = 0, finished = 0;
 #pragma omp parallel for schedule(dynamic) reduction(+ : failed)
   for (int k = 0; k < total; k++) {
+    int before;
+#pragma omp atomic read
+    before = finished;
+    phi_progress_enter((1. + before) / (1. + total), (2. + before) / (1. + total));
+    phi_progress_at(0);
     pairs other = k < plan->bootstrap ? redraw(&p, plan->block, plan->seed, who, k)
                                       : shift(samples, n, value, plan, who, k - plan->bootstrap);
     if (evaluate(plan, &other, made->coverage.state, all + k * PHI_ASKED, NULL)) {
@@ -310,6 +330,9 @@ err phi_estimate_make(const phi_plan *plan, uint32_t who, int64_t samples, int n
       for (int a = 0; a < PHI_ASKED; a++) all[k * PHI_ASKED + a] = NAN;
     }
     pairs_free(&other);
+    phi_progress_leave();
+#pragma omp atomic
+    finished++;
   }
   if (!e) {
     if (failed) check_clear(); /* a replicate without a value is counted, no fault of the task */

@@ -1,8 +1,11 @@
-/* Tasks in turn over ranks; rank 0 computes too, and writes what arrives between its own tasks. */
+/* Every rank takes the next open task from a counter on rank 0, without asking rank 0 itself, so
+ * that none waits for another. Rank 0 computes too; within and between its own tasks it writes what
+ * has arrived. */
 #include "phi_many.h"
 
 #include "agree.h"
 #include "phi_many_file.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,8 +18,11 @@ typedef struct {
   MPI_Comm comm;
   int rank, ranks;
   const phi_job *job;
-  int64_t tasks, open;     /* all; not done at the start */
-  int64_t *todo;           /* [open] task numbers, the same on every rank */
+  int64_t tasks, open; /* all; not done at the start */
+  int64_t *todo;       /* [open] task numbers, the same on every rank */
+  MPI_Win window;
+  int64_t *next;           /* in the window of rank 0: first of `open` that nobody has taken */
+  double computing;        /* [s] this rank, in its tasks */
   phi_many_file *file;     /* rank 0 */
   int64_t written, faults; /* rank 0 */
   double begun, reported;
@@ -34,8 +40,9 @@ static void pack(const phi_estimate *m, bool fault, double *result) {
   }
   const phi_coverage *c = &m->coverage;
   const double coverage[PHI_COVERAGE_FIELDS] = {
-      (double)c->pairs, (double)c->seen, (double)c->weak,   (double)c->state,
-      c->state_share,   c->insufficient, (double)m->failed, fault};
+      (double)c->pairs, (double)c->seen,   (double)c->weak,
+      (double)c->state, c->state_share,    c->constant,
+      c->insufficient,  (double)m->failed, fault};
   memcpy(result + PHI_RESULT_FIELDS * PHI_ASKED, coverage, sizeof coverage);
 }
 
@@ -68,8 +75,10 @@ static void report(run *r, bool last) {
           (long long)r->tasks);
   if (last)
     fprintf(stderr, ", %.1f s\n", now - r->begun);
-  else
+  else if (r->written)
     fprintf(stderr, ", about %.0f s left\n", left);
+  else
+    fprintf(stderr, "\n");
 }
 
 static void write_one(run *r, const double *result) {
@@ -91,27 +100,73 @@ static bool receive(run *r, bool wait) {
   return true;
 }
 
+/* Rank 0, within a task of its own. */
+static void attend(void *context, double done) {
+  run *r = context;
+  (void)done;
+  while (receive(r, false)) continue;
+  report(r, false);
+}
+
+static int64_t take(run *r) {
+  const int64_t one = 1;
+  int64_t taken;
+  AGREE_MPI(MPI_Fetch_and_op(&one, &taken, MPI_INT64_T, 0, 0, MPI_SUM, r->window));
+  AGREE_MPI(MPI_Win_flush(0, r->window));
+  return taken;
+}
+
 static void work(run *r) {
-  const size_t length = PHI_RESULT_LENGTH + 1;
-  const size_t mine = (size_t)(r->open / r->ranks + 1);
-  double *result = check_allocate(mine * length, sizeof *result);
-  MPI_Request *sent = check_allocate(mine, sizeof *sent);
-  size_t k = 0;
-  for (int64_t i = r->rank; i < r->open; i += r->ranks, k++) {
-    double *at = result + k * length;
-    compute(r, r->todo[i], at);
-    sent[k] = MPI_REQUEST_NULL;
+  enum { LENGTH = PHI_RESULT_LENGTH + 1, SENDS = 16 }; /* results that may be under way */
+  double(*result)[LENGTH] = check_allocate(SENDS, sizeof *result);
+  MPI_Request sent[SENDS];
+  for (int k = 0; k < SENDS; k++) sent[k] = MPI_REQUEST_NULL;
+  if (r->rank == 0) phi_progress_listen(attend, r);
+  int64_t at;
+  for (int k = 0; (at = take(r)) < r->open; k = (k + 1) % SENDS) {
+    AGREE_MPI(MPI_Wait(&sent[k], MPI_STATUS_IGNORE));
+    const double begun = MPI_Wtime();
+    compute(r, r->todo[at], result[k]);
+    r->computing += MPI_Wtime() - begun;
     if (r->rank) {
-      AGREE_MPI(MPI_Isend(at, (int)length, MPI_DOUBLE, 0, TAG, r->comm, &sent[k]));
+      AGREE_MPI(MPI_Isend(result[k], LENGTH, MPI_DOUBLE, 0, TAG, r->comm, &sent[k]));
       continue;
     }
-    write_one(r, at);
+    write_one(r, result[k]);
     while (receive(r, false)) continue;
   }
+  phi_progress_listen(NULL, NULL);
   while (r->rank == 0 && r->written < r->open) receive(r, true);
-  AGREE_MPI(MPI_Waitall((int)k, sent, MPI_STATUSES_IGNORE));
+  AGREE_MPI(MPI_Waitall(SENDS, sent, MPI_STATUSES_IGNORE));
   free(result);
-  free(sent);
+}
+
+static void open_window(run *r) {
+  const MPI_Aint bytes = r->rank == 0 ? sizeof *r->next : 0;
+  AGREE_MPI(MPI_Win_allocate(bytes, sizeof *r->next, MPI_INFO_NULL, r->comm, &r->next, &r->window));
+  AGREE_MPI(MPI_Win_lock_all(0, r->window));
+  if (r->rank == 0) {
+    const int64_t zero = 0;
+    AGREE_MPI(MPI_Put(&zero, 1, MPI_INT64_T, 0, 0, 1, MPI_INT64_T, r->window));
+    AGREE_MPI(MPI_Win_flush(0, r->window));
+  }
+  AGREE_MPI(MPI_Barrier(r->comm));
+}
+
+static void close_window(run *r) {
+  AGREE_MPI(MPI_Win_unlock_all(r->window));
+  AGREE_MPI(MPI_Win_free(&r->window));
+}
+
+/* How evenly the ranks were busy: what `computing` of the wall time is, of the mean and the least.
+ */
+static void report_balance(const run *r, double seconds) {
+  double sum, least;
+  AGREE_MPI(MPI_Reduce(&r->computing, &sum, 1, MPI_DOUBLE, MPI_SUM, 0, r->comm));
+  AGREE_MPI(MPI_Reduce(&r->computing, &least, 1, MPI_DOUBLE, MPI_MIN, 0, r->comm));
+  if (r->rank == 0 && r->ranks > 1 && r->open)
+    fprintf(stderr, "phi: %d ranks computed %.1f %% of the time, the one with least %.1f %%\n",
+            r->ranks, 100 * sum / r->ranks / seconds, 100 * least / seconds);
 }
 
 /* Which tasks are open, from rank 0's file to all. */
@@ -167,12 +222,16 @@ err phi_many_run(MPI_Comm comm, const phi_job *job, const char *path, bool overw
     fprintf(stderr, "phi: going on with %s: %lld of %lld estimates are there\n", path,
             (long long)(r.tasks - r.open), (long long)r.tasks);
   r.begun = r.reported = MPI_Wtime();
+  open_window(&r);
   work(&r);
+  const double seconds = MPI_Wtime() - r.begun;
+  close_window(&r);
   if (r.rank == 0) {
     err closed = phi_many_file_close(r.file);
     if (!r.e) r.e = closed;
     report(&r, true);
   }
+  report_balance(&r, seconds);
   free(r.todo);
   e = agree(comm, r.e);
   return e ? e : judge_faults(&r);

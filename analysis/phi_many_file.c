@@ -10,8 +10,8 @@
 static const char *const fields[PHI_RESULT_FIELDS] = {
     "value", "low", "high", "surrogate_mean", "surrogate_deviation", "above"};
 static const char *const coverage[PHI_COVERAGE_FIELDS] = {
-    "pairs",       "states_seen",  "states_weak",       "state",
-    "state_share", "insufficient", "replicates_failed", "fault"};
+    "pairs",    "states_seen",  "states_weak",       "state", "state_share",
+    "constant", "insufficient", "replicates_failed", "fault"};
 
 struct phi_many_file {
   char *path;

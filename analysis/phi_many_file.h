@@ -4,7 +4,7 @@
 
 #include "phi_many.h"
 
-enum { PHI_RESULT_FIELDS = 6, PHI_COVERAGE_FIELDS = 8 };
+enum { PHI_RESULT_FIELDS = 6, PHI_COVERAGE_FIELDS = 9 };
 /* Numbers of one task: PHI_RESULT_FIELDS for each measure asked, in order, then the coverage.   */
 #define PHI_RESULT_LENGTH (PHI_RESULT_FIELDS * PHI_ASKED + PHI_COVERAGE_FIELDS)
 

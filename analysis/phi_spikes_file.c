@@ -158,7 +158,6 @@ err phi_spikes_read_file(const char *path, phi_spikes *made) {
     H5Gclose(r.group);
   }
   H5Fclose(file);
-  if (!r.e && !made->count) r.e = check_fail(ERR_USER, "%s: there are no spikes in it", path);
   if (!r.e) index_neurons(made, r.events);
   free(r.events);
   if (r.e) phi_spikes_free(made);

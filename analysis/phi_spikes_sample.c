@@ -1,4 +1,4 @@
-/* Which neurons to look at, and their spikes in bins. */
+/* Groups of neurons drawn at random or by their coupling, and spikes in bins. */
 #include "phi_spikes.h"
 
 #include "random.h"
@@ -9,93 +9,16 @@
 
 enum { INDEX_DRAW = 20, INDEX_PART };
 
-int64_t phi_spikes_find(const phi_spikes *s, int population, int64_t id) {
-  size_t low = 0, high = s->neurons;
-  while (low < high) {
-    size_t middle = (low + high) / 2;
-    const phi_neuron *n = &s->neuron[middle];
-    if (n->population < population || (n->population == population && n->id < id))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  bool found =
-      low < s->neurons && s->neuron[low].population == population && s->neuron[low].id == id;
-  return found ? (int64_t)low : -1;
-}
-
-static err find_population(const phi_spikes *s, const char *name, size_t length, int *population) {
-  for (int k = 0; k < s->populations; k++)
-    if (strlen(s->population[k]) == length && !strncmp(s->population[k], name, length)) {
-      *population = k;
-      return OK;
-    }
-  return check_fail(ERR_USER, "nodes: there is no population '%.*s' in the spike file", (int)length,
-                    name);
-}
-
-static err add_range(const phi_spikes *s, int population, long long first, long long last,
-                     size_t *capacity, phi_sample *made) {
-  if (first < 0 || last < first || last - first > 1000000)
-    return check_fail(ERR_USER, "nodes: %lld-%lld is no range of ids", first, last);
-  for (long long id = first; id <= last; id++) {
-    int64_t index = phi_spikes_find(s, population, id);
-    if (index < 0)
-      return check_fail(ERR_USER, "node %lld of population '%s' has no spike in the file", id,
-                        s->population[population]);
-    for (int k = 0; k < made->size; k++)
-      if (made->member[k] == index) return check_fail(ERR_USER, "node %lld is named twice", id);
-    made->member = check_grow(made->member, capacity, (size_t)made->size + 1, sizeof *made->member);
-    made->member[made->size++] = index;
-  }
-  return OK;
-}
-
-err phi_sample_nodes(const phi_spikes *s, const char *text, phi_sample *made) {
-  *made = (phi_sample){.groups = 1};
-  size_t capacity = 0;
-  err e = OK;
-  int population = s->populations == 1 ? 0 : -1;
-  for (const char *at = text; *at && !e;) {
-    size_t field = strcspn(at, ",");
-    const char *colon = memchr(at, ':', field);
-    if (colon) e = find_population(s, at, (size_t)(colon - at), &population);
-    if (!e && population < 0)
-      e = check_fail(ERR_USER, "nodes: the file has %d populations; name one, as in %s:%.*s",
-                     s->populations, s->population[0], (int)field, at);
-    char *end;
-    const char *number = colon ? colon + 1 : at;
-    long long first = strtoll(number, &end, 10), last = first;
-    bool fits = end > number;
-    if (fits && *end == '-') {
-      number = end + 1;
-      last = strtoll(number, &end, 10);
-      fits = end > number;
-    }
-    if (!e && (!fits || end != at + field))
-      e = check_fail(ERR_USER, "nodes: '%.*s' is no id or range; allowed are 3, 3-7, POPULATION:3",
-                     (int)field, at);
-    if (!e) e = add_range(s, population, first, last, &capacity, made);
-    at += field + (at[field] == ',');
-  }
-  if (!e && made->size < 2) e = check_fail(ERR_USER, "nodes: at least 2 are needed");
-  if (e) {
-    free(made->member);
-    *made = (phi_sample){0};
-  }
-  return e;
-}
-
 err phi_sample_method_of(const char *name, phi_sample_method *method) {
-  static const char *const names[] = {"random", "population", "coupling", "partition"};
-  for (int k = 0; k < 4; k++)
+  static const char *const names[] = {"random", "population", "across", "coupling", "partition"};
+  for (int k = 0; k < 5; k++)
     if (!strcmp(name, names[k])) {
       *method = (phi_sample_method)k;
       return OK;
     }
   return check_fail(ERR_USER,
-                    "sampling by '%s' is unknown; allowed are random, population, coupling, "
-                    "partition",
+                    "sampling by '%s' is unknown; allowed are random, population, across, "
+                    "coupling, partition",
                     name);
 }
 
@@ -153,6 +76,41 @@ static err draw_by_key(const phi_spikes *s, const int64_t *key, uint64_t seed, i
   err e = draw_pools(seed, groups, size, (int)pools, first, order, each, what, made);
   free(first);
   free(order);
+  return e;
+}
+
+/* Member k of group g from the population number (g + k) of those that have enough neurons left. */
+static err draw_across(const phi_spikes *s, uint64_t seed, int groups, int size, phi_sample *made) {
+  size_t *first = check_allocate((size_t)s->populations + 1, sizeof *first);
+  int *usable = check_allocate((size_t)s->populations, sizeof *usable), count = 0;
+  int64_t *pool = check_allocate(s->neurons, sizeof *pool);
+  int64_t *drawn = check_allocate((size_t)size, sizeof *drawn);
+  for (size_t i = 0; i < s->neurons; i++)
+    pool[i] = (int64_t)i, first[s->neuron[i].population + 1]++;
+  for (int k = 0; k < s->populations; k++) first[k + 1] += first[k];
+  for (int k = 0; k < s->populations; k++)
+    if (first[k + 1] > first[k]) usable[count++] = k;
+  err e = OK;
+  *made =
+      (phi_sample){groups, size, check_allocate((size_t)groups * (size_t)size, sizeof(int64_t))};
+  for (int g = 0; g < groups && !e; g++) {
+    for (int c = 0; c < count && c < size && !e; c++) {
+      const int k = usable[(g + c) % count], wanted = (size - c + count - 1) / count;
+      if (first[k + 1] - first[k] < (size_t)wanted)
+        e = check_fail(ERR_USER,
+                       "sample: population '%s' has %zu neurons that spike; groups of %d across "
+                       "%d populations need %d",
+                       s->population[k], first[k + 1] - first[k], size, count, wanted);
+      else
+        draw(seed, (uint32_t)g * (uint32_t)size + (uint32_t)c, wanted, first[k + 1] - first[k],
+             pool + first[k], drawn);
+      for (int at = 0; at < wanted && !e; at++) made->member[g * size + c + at * count] = drawn[at];
+    }
+  }
+  free(first);
+  free(usable);
+  free(pool);
+  free(drawn);
   return e;
 }
 
@@ -242,6 +200,9 @@ err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, i
     return check_fail(ERR_USER,
                       "sample: %d groups of %d; allowed are 1 or more groups of 2 or more", groups,
                       size);
+  if (!s->neurons)
+    return check_fail(ERR_USER, "sample: no neuron spikes, so that there is none to draw");
+  if (method == PHI_SAMPLE_ACROSS) return draw_across(s, seed, groups, size, made);
   if (method == PHI_SAMPLE_COUPLING) return draw_coupled(s, groups, size, bin, candidates, made);
   int64_t *key = check_allocate(s->neurons, sizeof *key);
   err e = OK;

@@ -33,11 +33,12 @@ typedef struct {
 /* What the data can carry (binary; of Gaussian ones only pairs). */
 typedef struct {
   int64_t pairs, states, seen, weak; /* weak: seen fewer than 10 times                          */
+  int constant;                      /* elements that never change, silent ones among them      */
   int64_t fewest;                    /* visits of the least visited state that was seen         */
   int64_t state;                     /* of IIT                                                  */
   double state_share;                /* of the time in that state                               */
-  bool insufficient;                 /* unseen or weak states where a table is needed; fewer pairs
-                                      * than ten a number estimated                             */
+  bool insufficient; /* unseen or weak states where a table is needed; constant elements; fewer
+                      * pairs than ten a number estimated                             */
 } phi_coverage;
 
 typedef struct {

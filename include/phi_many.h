@@ -2,7 +2,7 @@
  *
  * The file has /done [groups][windows] and, for every measure, /NAME/{value,low,high,
  * surrogate_mean,surrogate_deviation,above} of the same shape (NaN where there is none); /coverage/
- * {pairs,states_seen,states_weak,state,state_share,insufficient,replicates_failed,fault};
+ * {pairs,states_seen,states_weak,state,state_share,constant,insufficient,replicates_failed,fault};
  * /members and /populations [groups][size], /window_begin [windows] [ms or samples]; what was asked
  * stands in the root attributes `settings` and `definitions`. All space is claimed at the start and
  * nothing but numbers is written later, a task's results before its /done: a kill at any time

@@ -18,20 +18,22 @@ typedef struct {
 
 typedef struct {
   int populations;
-  char **population; /* names */
-  size_t neurons;    /* those with a spike, by (population, id) */
-  phi_neuron *neuron;
+  char **population;  /* names */
+  size_t neurons;     /* those with a spike, by (population, id) */
+  size_t silent;      /* added by phi_sample_nodes and _groups */
+  phi_neuron *neuron; /* [neurons + silent] */
   size_t count;
   double *time;      /* [count] */
-  double begin, end; /* of all spikes; where a window is not given they bound it */
+  double begin, end; /* of all spikes; where a window is not given they bound it. Without any
+                      * spike +, - infinity */
 } phi_spikes;
 
-/* ERR_USER: no such file or group, no spikes at all, times that are NaN or infinite, arrays of
- * different lengths.                                                                          */
+/* ERR_USER: no such file or group, times that are NaN or infinite, arrays of different lengths. A
+ * file without a spike is read: count is 0.                                                    */
 LOCAL err phi_spikes_read_file(const char *path, phi_spikes *made);
 LOCAL void phi_spikes_free(phi_spikes *s);
 
-/* Index of a neuron, -1 where it has no spike. */
+/* Index of a neuron with a spike; -1 where it has none. */
 LOCAL int64_t phi_spikes_find(const phi_spikes *s, int population, int64_t id);
 
 /* Groups of neurons: member[groups][size], indices of s->neuron. Caller frees member. */
@@ -41,12 +43,19 @@ typedef struct {
 } phi_sample;
 
 /* One group, from text like "0,3,5-9" or "E:0-3,I:7" (population names where there are several).
- * An id without a spike is an error that names it: it would be constant.                      */
-LOCAL err phi_sample_nodes(const phi_spikes *s, const char *text, phi_sample *made);
+ * An id without a spike may be a mistake, since a spike file does not list its neurons: an error
+ * that names it, or, where `silent`, an element that is always off, added to s->neuron.         */
+LOCAL err phi_sample_nodes(phi_spikes *s, const char *text, bool silent, phi_sample *made);
+
+/* The groups of a text file, one a line as above, all of one size; blank lines and what follows a
+ * # are skipped. ERR_USER names file and line.                                                  */
+LOCAL err phi_sample_groups_read(phi_spikes *s, const char *path, bool silent, phi_sample *made);
 
 typedef enum {
   PHI_SAMPLE_RANDOM,     /* uniformly from all neurons that spike                              */
   PHI_SAMPLE_POPULATION, /* `groups` groups within each population that is large enough         */
+  PHI_SAMPLE_ACROSS,     /* the members of a group from populations in turn, as different ones as
+                          * there are                                                            */
   PHI_SAMPLE_COUPLING,   /* greedy: a seed neuron, then whoever has the largest sum of mutual
                           * information, in bins and lagged both ways, with the group           */
   PHI_SAMPLE_PARTITION,  /* within one part of a partition file: groups over parts in turn      */

@@ -10,14 +10,14 @@ typedef enum { SOURCE_NONE, SOURCE_TABLE, SOURCE_SERIES, SOURCE_SPIKES } phi_sou
 
 typedef struct {
   phi_source source;
-  const char *path, *out, *nodes, *parts, *state, *owner_path;
+  const char *path, *out, *nodes, *groups_path, *parts, *state, *owner_path;
   phi_order order;
   phi_input input;
   phi_plan plan;
   bool model_given, overwrite, help;
   int groups, size; /* of --sample; 0: not given */
   phi_sample_method by;
-  bool by_given;
+  bool by_given, silent;
   int candidates;
   double bin, begin, end, window, step; /* [ms], or samples; NaN: not given */
   double limit;                         /* [s] */

@@ -46,7 +46,12 @@ static const char usage[] =
     "  --nodes LIST         one group: 0,3,5-9 or POPULATION:0-3,... (columns of a recording)\n"
     "  --sample KxN         K groups of N neurons       --by NAME  random (default), population "
     "(K\n"
-    "                       each), coupling (greedy by mutual information), partition\n"
+    "                       each), across (members from populations in turn), coupling (greedy "
+    "by\n"
+    "                       mutual information), partition. Only neurons that spike are drawn\n"
+    "  --groups FILE        groups of one size, one a line, as --nodes; # begins a comment\n"
+    "  --allow-silent       neurons of --nodes and --groups without a spike are elements that are\n"
+    "                       always off (default: refused, since their id may be a mistake)\n"
     "  --partition-file F   from shinkei partition, for --by partition\n"
     "  --candidates N       most active neurons looked at by coupling, default 200\n"
     "  --bin MS             width of a bin, default 5   --lag BINS  past to present, default 1\n"
@@ -92,6 +97,8 @@ enum {
   OPTION_ORDER,
   OPTION_INPUT,
   OPTION_NODES,
+  OPTION_GROUPS,
+  OPTION_SILENT,
   OPTION_SAMPLE,
   OPTION_BY,
   OPTION_PARTITION_FILE,
@@ -129,6 +136,8 @@ static const struct option known[] = {
     {"order", required_argument, NULL, OPTION_ORDER},
     {"input", required_argument, NULL, OPTION_INPUT},
     {"nodes", required_argument, NULL, OPTION_NODES},
+    {"groups", required_argument, NULL, OPTION_GROUPS},
+    {"allow-silent", no_argument, NULL, OPTION_SILENT},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"by", required_argument, NULL, OPTION_BY},
     {"partition-file", required_argument, NULL, OPTION_PARTITION_FILE},
@@ -279,6 +288,12 @@ static err set(phi_options *o, int option, const char *text) {
   case OPTION_NODES:
     o->nodes = text;
     return OK;
+  case OPTION_GROUPS:
+    o->groups_path = text;
+    return OK;
+  case OPTION_SILENT:
+    o->silent = true;
+    return OK;
   case OPTION_SAMPLE:
     return sample(o, text);
   case OPTION_BY:
@@ -321,10 +336,15 @@ static err check_together(phi_options *o) {
     return check_fail(ERR_USER,
                       "phi: one of --table, --series, --spikes must be given; shinkei phi "
                       "--help tells more");
-  if (spikes && !o->nodes == !o->size)
-    return check_fail(ERR_USER, "phi: --spikes needs one of --nodes and --sample");
-  if (!spikes && (o->size || o->by_given || o->owner_path))
-    return check_fail(ERR_USER, "phi: --sample, --by and --partition-file are for --spikes only");
+  if (spikes && (o->nodes != NULL) + (o->size != 0) + (o->groups_path != NULL) != 1)
+    return check_fail(ERR_USER, "phi: --spikes needs one of --nodes and --sample, or --groups");
+  if (!spikes && (o->size || o->by_given || o->owner_path || o->groups_path || o->silent))
+    return check_fail(ERR_USER, "phi: --sample, --groups, --by, --partition-file and "
+                                "--allow-silent are for --spikes only");
+  if (o->silent && o->size)
+    return check_fail(ERR_USER, "phi: --allow-silent is for --nodes and --groups; --sample draws "
+                                "neurons that spike");
+  if (o->by_given && !o->size) return check_fail(ERR_USER, "phi: --by needs --sample");
   if ((o->by == PHI_SAMPLE_PARTITION) != (o->owner_path != NULL))
     return check_fail(ERR_USER, "phi: --by partition and --partition-file belong together");
   if (table && (!isnan(o->window) || !isnan(o->begin) || o->nodes || o->model_given))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 typedef struct {
   phi_options *o;
@@ -61,7 +62,11 @@ static err choose_columns(recording *r) {
 
 static err choose_neurons(recording *r) {
   const phi_options *o = r->o;
-  if (o->nodes) return phi_sample_nodes(&r->spikes, o->nodes, &r->sample);
+  if (!r->spikes.count && !o->silent)
+    return check_fail(ERR_USER, "%s: there are no spikes in it", o->path);
+  if (o->nodes) return phi_sample_nodes(&r->spikes, o->nodes, o->silent, &r->sample);
+  if (o->groups_path)
+    return phi_sample_groups_read(&r->spikes, o->groups_path, o->silent, &r->sample);
   size_t owners = 0;
   uint32_t *owner = NULL;
   err e = o->owner_path ? phi_owner_read_file(o->owner_path, &owners, &owner) : OK;
@@ -78,6 +83,11 @@ static err divide_time(recording *r) {
   const bool spikes = o->source == SOURCE_SPIKES;
   const double all = spikes ? r->spikes.end : (double)r->series.samples;
   r->unit = spikes ? o->bin : 1;
+  if (spikes && !r->spikes.count && (isnan(o->begin) || isnan(o->end)))
+    return check_fail(ERR_USER,
+                      "%s: there are no spikes in it to say how long it is: --begin and "
+                      "--end are needed",
+                      o->path);
   r->begin = !isnan(o->begin) ? o->begin : spikes ? fmin(0, r->spikes.begin) : 0;
   const double end = !isnan(o->end) ? o->end : all;
   const bool whole = isnan(o->end) && spikes; /* the last spike's bin belongs to it */
@@ -148,6 +158,7 @@ static json_t *coverage_json(const phi_coverage *c, const phi_plan *plan, int n)
     json_object_set_new(o, "states_seen", json_integer(c->seen));
     json_object_set_new(o, "states_weak", json_integer(c->weak));
     json_object_set_new(o, "fewest_visits", json_integer(c->fewest));
+    json_object_set_new(o, "constant_elements", json_integer(c->constant));
     json_object_set_new(o, "state", state);
     json_object_set_new(o, "state_share", number(c->state_share));
   }
@@ -169,6 +180,7 @@ static json_t *members_json(const recording *r) {
       const phi_neuron *neuron = &r->spikes.neuron[m];
       json_object_set_new(o, "population", json_string(r->spikes.population[neuron->population]));
       json_object_set_new(o, "node", json_integer(neuron->id));
+      json_object_set_new(o, "spikes", json_integer((json_int_t)neuron->count));
     } else
       json_object_set_new(o, "column", json_integer(m));
     json_array_append_new(list, o);
@@ -211,21 +223,40 @@ static err run_one(recording *r) {
   return phi_command_write(r->o, root);
 }
 
+/* Of the recording and of who is looked at. */
+static uint64_t digest(const recording *r) {
+  XXH3_state_t *state = XXH3_createState();
+  if (!state || XXH3_64bits_reset(state)) CHECK_ABORT("out of memory");
+  const size_t values = r->series.value ? (size_t)r->series.samples * (size_t)r->series.n : 0;
+  XXH3_64bits_update(state, r->series.value, values * sizeof(double));
+  XXH3_64bits_update(state, r->spikes.time, r->spikes.count * sizeof(double));
+  for (size_t i = 0; i < (size_t)r->sample.groups * (size_t)r->sample.size; i++) {
+    const int64_t m = r->sample.member[i];
+    const phi_neuron *neuron = r->spikes.neuron ? &r->spikes.neuron[m] : NULL;
+    const int64_t who[2] = {neuron ? neuron->population : 0, neuron ? neuron->id : m};
+    XXH3_64bits_update(state, who, sizeof who);
+  }
+  const uint64_t found = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return found;
+}
+
 /* Everything that results depend on: resumed only where it is the same. */
 static void settings_text(const recording *r, char *text, size_t size) {
   const phi_options *o = r->o;
   const phi_plan *p = &o->plan;
-  snprintf(text, size,
-           "source=%s spikes=%zu samples=%lld asked=%x model=%s lag=%lld prior=%.17g ridge=%.17g "
-           "state=%s bootstrap=%d block=%lld surrogates=%d seed=%llu normalise=%d search=%d "
-           "replicas=%d sweeps=%d parts=%s groups=%d size=%d begin=%.17g width=%.17g window=%lld "
-           "step=%lld windows=%d",
-           o->path, r->spikes.count, (long long)r->samples, p->request.asked,
-           p->gaussian ? "gaussian" : "binary", (long long)p->lag, p->prior, p->ridge,
-           o->state ? o->state : "frequent", p->bootstrap, (long long)p->block, p->surrogates,
-           (unsigned long long)p->seed, p->request.normalised, p->request.search,
-           p->request.replicas, p->request.sweeps, o->parts ? o->parts : "search", r->sample.groups,
-           r->sample.size, r->begin, r->unit, (long long)r->window, (long long)r->step, r->windows);
+  snprintf(
+      text, size,
+      "source=%s digest=%016llx samples=%lld asked=%x model=%s lag=%lld prior=%.17g ridge=%.17g "
+      "state=%s bootstrap=%d block=%lld surrogates=%d seed=%llu normalise=%d search=%d "
+      "replicas=%d sweeps=%d parts=%s groups=%d size=%d begin=%.17g width=%.17g window=%lld "
+      "step=%lld windows=%d",
+      o->path, (unsigned long long)digest(r), (long long)r->samples, p->request.asked,
+      p->gaussian ? "gaussian" : "binary", (long long)p->lag, p->prior, p->ridge,
+      o->state ? o->state : "frequent", p->bootstrap, (long long)p->block, p->surrogates,
+      (unsigned long long)p->seed, p->request.normalised, p->request.search, p->request.replicas,
+      p->request.sweeps, o->parts ? o->parts : "search", r->sample.groups, r->sample.size, r->begin,
+      r->unit, (long long)r->window, (long long)r->step, r->windows);
 }
 
 static err run_many(recording *r) {
