@@ -155,6 +155,13 @@ def check_experiments_and_pictures(verdict, work):
                               env=environment)
         verdict.check(done.returncode == 0 and os.path.getsize(work.path(f"{name}/{name}.png")) > 10000,
                       f"jobs/{name}: one command, one figure {done.stderr[-300:]}".rstrip())
+    done = subprocess.run(["/usr/bin/python3", os.path.join(SOURCE, "jobs", "cortex", "experiment.py"),
+                           "--out", work.path("cortex"), "--scale", "0.02", "--duration", "400", "--each",
+                           "1", "--surrogates", "1"], capture_output=True, text=True, timeout=TIMEOUT,
+                          check=False, env=environment)
+    verdict.check(done.returncode == 0 and os.path.getsize(work.path("cortex/cortex.png")) > 10000
+                  and "silenced: 0.00 Hz" in done.stdout and "no neuron of the 8 groups fires" in done.stdout,
+                  f"jobs/cortex: a small version, its figure, silence in words {done.stderr[-300:]}".rstrip())
     write_spikes(work.path("p.h5"), coupled_trains(2000, 4))
     few = ["--nodes", "0-3", "--bootstrap", "5", "--surrogates", "5"]
     phi("--spikes", work.path("p.h5"), *few, "--measures", "structure,SI", "--out", work.path("p.json"))
@@ -187,6 +194,61 @@ def check_series(verdict, work):
     for name in ("x.csv", "x.h5"):
         found = values(phi("--series", work.path(name), *options))["MI"]
         verdict.check(abs(found - wanted) < 1e-10, f"{name}: MI as numpy has it")
+
+
+def write_populations(path, spikes):
+    """spikes: {population: {id: times [ms]}}"""
+    with h5py.File(path, "w") as file:
+        for name, trains in spikes.items():
+            pairs = sorted((t, i) for i, times in trains.items() for t in times)
+            file[f"spikes/{name}/timestamps"] = np.array([t for t, _ in pairs], dtype=float)
+            file[f"spikes/{name}/node_ids"] = np.array([i for _, i in pairs], dtype=np.uint64)
+
+
+def check_groups(verdict, work):
+    """Groups from a file, across populations, by partition; silence is said, not hidden."""
+    random = np.random.default_rng(5)
+    trains = {name: {i: np.sort(random.choice(2000, 300, replace=False)) + 0.5 for i in ids}
+              for name, ids in {"A": range(6), "B": range(3, 9), "C": range(4)}.items()}
+    trains["quiet"] = {}
+    write_populations(work.path("g.h5"), trains)
+    with open(work.path("groups.txt"), "w", encoding="utf-8") as file:
+        file.write("# three groups\nA:0,1,B:3\n\nA:5, C:0-1   # a comment\nB:3,quiet:7,quiet:9\n")
+    options = ["--spikes", work.path("g.h5"), "--bin", "1", "--begin", "0", "--end", "2000",
+               "--measures", "MI,star", "--bootstrap", "0", "--surrogates", "2"]
+    named = ["--groups", work.path("groups.txt"), *options]
+    done = phi(*named, "--out", work.path("g1.h5"))
+    verdict.check(done.returncode == 2 and "groups.txt:5" in done.stderr and "node 7" in done.stderr,
+                  "a silent neuron is refused by file and line")
+    done = phi(*named, "--allow-silent", "--out", work.path("g1.h5"))
+    with h5py.File(work.path("g1.h5")) as file:
+        verdict.check(file["members"][:].tolist() == [[0, 1, 3], [5, 0, 1], [3, 7, 9]]
+                      and file["populations"][:].tolist() == [[0, 0, 1], [0, 2, 2], [1, 3, 3]],
+                      "groups are those of the file")
+        verdict.check(file["coverage/constant"][:, 0].tolist() == [0, 0, 2]
+                      and abs(file["MI/value"][2, 0]) < 1e-12 and file["MI/value"][0, 0] > 1e-6,
+                      "silent elements are counted, and cut off at no cost")
+    one = json.loads(phi("--nodes", "A:5,C:0-1", *options).stdout)["measures"]["MI"]["value"]
+    with h5py.File(work.path("g1.h5")) as file:
+        verdict.check(abs(one - file["MI/value"][1, 0]) < 1e-15, "a group of a file is as one named by --nodes")
+    done = phi("--nodes", "quiet:0,1", "--allow-silent", *options)
+    verdict.check(done.returncode == 0 and "no element ever changes" in done.stderr
+                  and all(abs(v) < 1e-12 for v in values(done).values()), "a group without a spike: 0, and why")
+    done = phi("--sample", "6x3", "--by", "across", *options, "--out", work.path("across.h5"))
+    with h5py.File(work.path("across.h5")) as file:
+        verdict.check(all(sorted(row) == [0, 1, 2] for row in file["populations"][:].tolist())
+                      and len({tuple(row) for row in file["members"][:].tolist()}) > 1,
+                      "across: each member from another population")
+    done = phi("--sample", "6x3", "--by", "population", *options, "--out", work.path("across.h5"))
+    verdict.check(done.returncode == 2 and "other settings" in done.stderr,
+                  "results of another sample are not mixed")
+    for content, words in (("A:0,1\nA:0,1,2\n", "groups.txt:2"), ("\n# nothing\n", "no group"),
+                           ("A:0,x\n", "'x' is no id"), ("Z:0,1\n", "no population 'Z'"),
+                           ("A:0,0\n", "named twice")):
+        with open(work.path("groups.txt"), "w", encoding="utf-8") as file:
+            file.write(content)
+        done = phi(*named, "--out", work.path("g2.h5"))
+        verdict.check(done.returncode == 2 and words in done.stderr, f"refused: groups with {words}")
 
 
 def check_many(verdict, work):
@@ -266,6 +328,8 @@ def check_bad_input(verdict, work):
         (["--table", work.path("stateless.json"), "--state", "0,2"], "2 digits"),
         (["--table", work.path("absent.json")], "absent.json"),
         (["--spikes", work.path("none.h5"), "--nodes", "0,1"], "no spikes"),
+        (["--spikes", work.path("none.h5"), "--nodes", "0,1", "--allow-silent"], "--end are needed"),
+        (["--spikes", few, "--sample", "2x2", "--allow-silent"], "--nodes and --groups"),
         (["--spikes", work.path("nan.h5"), "--nodes", "0,1"], "spike 1: time nan"),
         (["--spikes", few, "--nodes", "0,77"], "node 77"),
         (["--spikes", few, "--sample", "2x9"], "9 neurons"),
@@ -298,6 +362,7 @@ def main():
         check_experiments_and_pictures(verdict, work)
         check_spikes(verdict, work)
         check_series(verdict, work)
+        check_groups(verdict, work)
         check_many(verdict, work)
         check_bad_input(verdict, work)
     verdict.finish()
