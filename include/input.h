@@ -36,6 +36,11 @@ LOCAL void input_begin_step(input_block *b, int64_t step);
 /* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
  * to[i] += sum of weights, in single or double precision as the model says.                  */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
+/* All input of this step to receptor r of the same neurons, that of the network in `sum`
+ * included: to[i] = sum[i] * scale + inputs, then sum[i] = 0. int32_t and float, or in double
+ * precision int64_t and double.                                                              */
+LOCAL void input_take(input_block *b, int receptor, uint32_t first, uint32_t count, double scale,
+                      void *sum, void *to);
 /* Currents of up to INPUT_CURRENT_CHUNK neurons from `first` on in this step, real[]; borrowed. */
 LOCAL const void *input_current(const input_block *b, uint32_t first);
 LOCAL size_t input_bytes(const input_block *b);

@@ -33,9 +33,10 @@ struct input_block {
   uint32_t neurons;
   int inputs;
   block_input *input;
-  size_t drawn;     /* neurons that Poisson inputs reach, counted once an input */
-  uint32_t *who;    /* [drawn] gid */
-  uint16_t *counts; /* [POISSON_STEPS][drawn] */
+  size_t drawn;  /* neurons that Poisson inputs reach, counted once an input */
+  uint32_t *who; /* [drawn] gid */
+  bool narrow;   /* a byte holds every count */
+  void *counts;  /* [POISSON_STEPS][drawn] uint8_t or uint16_t */
   int64_t octet, step;
   bool driven;   /* is any current on? */
   void *current; /* real[neurons] */
@@ -70,6 +71,7 @@ static int64_t step_of(const model *m, double ms) {
 
 static void add_inputs(input_block *b, const uint32_t *gid) {
   const model *m = b->m;
+  b->narrow = true;
   b->input = check_allocate((size_t)m->inputs, sizeof *b->input);
   for (int k = 0; k < m->inputs; k++) {
     const model_input *source = &m->input[k];
@@ -84,14 +86,26 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
     size_t ignored = 0;
     find_spans(m, b->neurons, gid, poisson ? &b->drawn : &ignored, &in);
     if (in.spans == 0) continue;
-    if (poisson) in.table = poisson_table_make(source->rate * m->dt / 1000);
+    if (poisson) {
+      in.table = poisson_table_make(source->rate * m->dt / 1000);
+      b->narrow = b->narrow && poisson_is_narrow(&in.table);
+    }
     b->input[b->inputs++] = in;
   }
 }
 
+static size_t count_size(const input_block *b) {
+  return b->narrow ? sizeof(uint8_t) : sizeof(uint16_t);
+}
+
+/* The counts from row `row` on of a step of the octet. */
+static void *counts_at(const input_block *b, int step, size_t row) {
+  return (char *)b->counts + ((size_t)step * b->drawn + row) * count_size(b);
+}
+
 static void list_drawn(input_block *b, const uint32_t *gid) {
   b->who = check_allocate(b->drawn, sizeof *b->who);
-  b->counts = check_allocate_huge(b->drawn * POISSON_STEPS, sizeof *b->counts);
+  b->counts = check_allocate_huge(b->drawn * POISSON_STEPS, count_size(b));
   for (int k = 0; k < b->inputs; k++)
     for (int s = 0; b->input[k].table.cumulative && s < b->input[k].spans; s++) {
       const span *own = &b->input[k].spans_list[s];
@@ -194,7 +208,7 @@ static void draw_counts(input_block *b) {
     for (int s = 0; in->table.cumulative && s < in->spans; s++) {
       const span *own = &in->spans_list[s];
       poisson_draw(&in->table, b->seed, in->input, b->who + own->row, (int)own->count, b->octet,
-                   b->drawn, b->counts + own->row);
+                   b->drawn, b->narrow, counts_at(b, 0, own->row));
     }
   }
 }
@@ -234,14 +248,65 @@ static int span_from(const block_input *in, uint32_t first) {
   return low;
 }
 
-VECTOR_CLONES static void add_counts_single(const uint16_t *restrict counts, uint32_t n,
-                                            float weight, float *restrict to) {
-  for (uint32_t i = 0; i < n; i++) to[i] += weight * (float)counts[i];
+/* to = sum * scale, and the same with the counts of one Poisson input; to += counts. */
+#define DEFINE_TAKE(real, whole, name)                                                             \
+  VECTOR_CLONES static void take_##name(whole *restrict sum, real scale, uint32_t n,               \
+                                        real *restrict to) {                                       \
+    for (uint32_t i = 0; i < n; i++) {                                                             \
+      to[i] = (real)sum[i] * scale;                                                                \
+      sum[i] = 0;                                                                                  \
+    }                                                                                              \
+  }                                                                                                \
+  VECTOR_CLONES static void take_counted_##name(whole *restrict sum, real scale,                   \
+                                                const uint8_t *restrict counts, real weight,       \
+                                                uint32_t n, real *restrict to) {                   \
+    for (uint32_t i = 0; i < n; i++) {                                                             \
+      to[i] = (real)sum[i] * scale + weight * (real)counts[i];                                     \
+      sum[i] = 0;                                                                                  \
+    }                                                                                              \
+  }
+#define DEFINE_ADD(real, count, name)                                                              \
+  VECTOR_CLONES static void add_##name(const count *restrict counts, uint32_t n, real weight,      \
+                                       real *restrict to) {                                        \
+    for (uint32_t i = 0; i < n; i++) to[i] += weight * (real)counts[i];                            \
+  }
+DEFINE_TAKE(float, int32_t, single)
+DEFINE_TAKE(double, int64_t, double)
+DEFINE_ADD(float, uint8_t, narrow_single)
+DEFINE_ADD(double, uint8_t, narrow_double)
+DEFINE_ADD(float, uint16_t, wide_single)
+DEFINE_ADD(double, uint16_t, wide_double)
+
+static void add_counts(const input_block *b, const void *counts, uint32_t n, double weight,
+                       void *to) {
+  if (b->m->double_precision && b->narrow)
+    add_narrow_double(counts, n, weight, to);
+  else if (b->m->double_precision)
+    add_wide_double(counts, n, weight, to);
+  else if (b->narrow)
+    add_narrow_single(counts, n, (float)weight, to);
+  else
+    add_wide_single(counts, n, (float)weight, to);
 }
 
-VECTOR_CLONES static void add_counts_double(const uint16_t *restrict counts, uint32_t n,
-                                            double weight, double *restrict to) {
-  for (uint32_t i = 0; i < n; i++) to[i] += weight * counts[i];
+static bool is_drawn(const input_block *b, const block_input *in, int receptor) {
+  return in->table.cumulative && in->receptor == receptor && is_active(in, b->step);
+}
+
+/* Add what a Poisson input gives to neurons first .. first + count - 1. */
+static void add_poisson(const input_block *b, const block_input *in, uint32_t first, uint32_t count,
+                        void *to) {
+  const size_t size = b->m->double_precision ? sizeof(double) : sizeof(float);
+  for (int s = span_from(in, first); s < in->spans && in->spans_list[s].first < first + count;
+       s++) {
+    const span *own = &in->spans_list[s];
+    const uint32_t low = own->first > first ? own->first : first;
+    const uint32_t end =
+        own->first + own->count < first + count ? own->first + own->count : first + count;
+    const size_t row = own->row + (low - own->first);
+    add_counts(b, counts_at(b, (int)(b->step % POISSON_STEPS), row), end - low, in->weight,
+               (char *)to + (low - first) * size);
+  }
 }
 
 static void add_given(const input_block *b, int receptor, uint32_t first, uint32_t count,
@@ -256,25 +321,50 @@ static void add_given(const input_block *b, int receptor, uint32_t first, uint32
   }
 }
 
-void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to) {
-  const uint16_t *counts = b->counts + (size_t)(b->step % POISSON_STEPS) * b->drawn;
-  for (int k = 0; k < b->inputs; k++) {
-    const block_input *in = &b->input[k];
-    if (!in->table.cumulative || in->receptor != receptor || !is_active(in, b->step)) continue;
-    for (int s = span_from(in, first); s < in->spans && in->spans_list[s].first < first + count;
-         s++) {
-      const span *own = &in->spans_list[s];
-      const uint32_t low = own->first > first ? own->first : first;
-      const uint32_t end =
-          own->first + own->count < first + count ? own->first + own->count : first + count;
-      const uint16_t *from = counts + own->row + (low - own->first);
-      if (b->m->double_precision)
-        add_counts_double(from, end - low, in->weight, (double *)to + (low - first));
-      else
-        add_counts_single(from, end - low, (float)in->weight, (float *)to + (low - first));
-    }
-  }
+/* All inputs at the receptor but `taken`. */
+static void add_others(const input_block *b, const block_input *taken, int receptor, uint32_t first,
+                       uint32_t count, void *to) {
+  for (int k = 0; k < b->inputs; k++)
+    if (&b->input[k] != taken && is_drawn(b, &b->input[k], receptor))
+      add_poisson(b, &b->input[k], first, count, to);
   if (b->event_low < b->event_high) add_given(b, receptor, first, count, to);
+}
+
+void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to) {
+  add_others(b, NULL, receptor, first, count, to);
+}
+
+/* The counts, in bytes, of the first Poisson input at the receptor, if it reaches all of the
+ * neurons; else NULL. */
+static const uint8_t *first_counts(const input_block *b, int receptor, uint32_t first,
+                                   uint32_t count, const block_input **found) {
+  for (int k = 0; k < b->inputs && b->narrow; k++) {
+    const block_input *in = &b->input[k];
+    if (!is_drawn(b, in, receptor)) continue;
+    const int s = span_from(in, first);
+    if (s == in->spans) continue;
+    const span *own = &in->spans_list[s];
+    if (own->first >= first + count) continue;
+    if (own->first > first || own->first + own->count < first + count) return NULL;
+    *found = in;
+    return counts_at(b, (int)(b->step % POISSON_STEPS), own->row + (first - own->first));
+  }
+  return NULL;
+}
+
+void input_take(input_block *b, int receptor, uint32_t first, uint32_t count, double scale,
+                void *sum, void *to) {
+  const block_input *taken = NULL;
+  const uint8_t *counts = first_counts(b, receptor, first, count, &taken);
+  if (b->m->double_precision && counts)
+    take_counted_double(sum, scale, counts, taken->weight, count, to);
+  else if (b->m->double_precision)
+    take_double(sum, scale, count, to);
+  else if (counts)
+    take_counted_single(sum, (float)scale, counts, (float)taken->weight, count, to);
+  else
+    take_single(sum, (float)scale, count, to);
+  add_others(b, taken, receptor, first, count, to);
 }
 
 const void *input_current(const input_block *b, uint32_t first) {
@@ -283,7 +373,7 @@ const void *input_current(const input_block *b, uint32_t first) {
 }
 
 size_t input_bytes(const input_block *b) {
-  return b->drawn * (sizeof *b->who + POISSON_STEPS * sizeof *b->counts) +
+  return b->drawn * (sizeof *b->who + POISSON_STEPS * count_size(b)) +
          b->neurons * (b->m->double_precision ? sizeof(double) : sizeof(float)) +
          b->events * sizeof *b->event;
 }

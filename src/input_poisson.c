@@ -1,14 +1,11 @@
 #include "input_poisson.h"
-#include "random.h"
+#include "random_philox.h"
 #include "vector.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { BATCH = 256 };
 
@@ -29,6 +26,8 @@ poisson_table poisson_table_make(double mean) {
   while (t.used < t.counts && t.threshold[t.used] < 0xffff) t.used++;
   return t;
 }
+
+bool poisson_is_narrow(const poisson_table *t) { return t->counts <= UINT8_MAX; }
 
 void poisson_table_free(poisson_table *t) {
   free(t->cumulative);
@@ -66,59 +65,9 @@ static inline __attribute__((always_inline)) bool classify(const poisson_table *
   return differ;
 }
 
-VECTOR_CLONES static bool classify_plain(const poisson_table *t, const uint32_t *word, int shift,
+VECTOR_CLONES static bool classify_batch(const poisson_table *t, const uint32_t *word, int shift,
                                          uint16_t *half, uint16_t *counts) {
   return classify(t, word, shift, half, counts);
-}
-
-#if defined(__x86_64__)
-/* With few thresholds, the one that a word was not above is looked up in a register. */
-enum { REGISTER_ENTRIES = 32 };
-
-#define TARGET_512 __attribute__((target("avx512f,avx512bw")))
-
-TARGET_512 static inline __m512i half_words(const uint32_t *word, __m128i shift) {
-  const __m512i low = _mm512_srl_epi32(_mm512_loadu_si512(word), shift);
-  const __m512i high = _mm512_srl_epi32(_mm512_loadu_si512(word + 16), shift);
-  return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(low)),
-                            _mm512_cvtepi32_epi16(high), 1);
-}
-
-TARGET_512 static bool classify_512(const poisson_table *t, const uint32_t *word, int shift,
-                                    uint16_t *half, uint16_t *counts) {
-  uint16_t next[REGISTER_ENTRIES];
-  for (int k = 0; k < REGISTER_ENTRIES; k++) next[k] = k < t->used ? t->threshold[k] : 0xffff;
-  const __m512i entries = _mm512_loadu_si512(next), one = _mm512_set1_epi16(1);
-  const __m128i by = _mm_cvtsi32_si128(shift);
-  __mmask32 differ = 0;
-  for (int i = 0; i < BATCH; i += 64) {
-    const __m512i bits[2] = {half_words(word + i, by), half_words(word + i + 32, by)};
-    __m512i count[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (int k = 0; k < t->used; k++) {
-      const __m512i bound = _mm512_set1_epi16((short)next[k]);
-      for (int v = 0; v < 2; v++) {
-        const __mmask32 above = _mm512_cmpgt_epu16_mask(bits[v], bound);
-        count[v] = _mm512_mask_add_epi16(count[v], above, count[v], one);
-      }
-    }
-    for (int v = 0; v < 2; v++) {
-      differ |= _mm512_cmpeq_epu16_mask(bits[v], _mm512_permutexvar_epi16(count[v], entries));
-      _mm512_storeu_si512(half + i + 32 * v, bits[v]);
-      _mm512_storeu_si512(counts + i + 32 * v, count[v]);
-    }
-  }
-  return differ != 0;
-}
-#endif
-
-typedef bool classifier(const poisson_table *, const uint32_t *, int, uint16_t *, uint16_t *);
-
-static classifier *choose_classifier(const poisson_table *t) {
-#if defined(__x86_64__)
-  if (t->used < REGISTER_ENTRIES && __builtin_cpu_supports("avx512bw")) return classify_512;
-#endif
-  (void)t;
-  return classify_plain;
 }
 
 static uint16_t decide(const poisson_table *t, uint64_t bits48, int low) {
@@ -127,33 +76,140 @@ static uint16_t decide(const poisson_table *t, uint64_t bits48, int low) {
   return (uint16_t)k;
 }
 
-static uint16_t decide_anew(const poisson_table *t, uint64_t seed, uint32_t index, uint32_t who,
-                            int64_t step, uint16_t word, uint16_t low) {
-  const random_words more = random_draw(seed, RANDOM_POISSON_MORE, index, who, (uint64_t)step);
-  return decide(t, (uint64_t)word << 32 | more.word[0], low);
+typedef struct { /* what is drawn */
+  const poisson_table *t;
+  uint64_t seed;
+  uint32_t index;
+  int64_t octet;
+} draw;
+
+/* The count of who at a step of the octet, whose 16 bits are above the thresholds below `low`. */
+static uint16_t count_of(const draw *d, uint32_t who, int step, uint16_t half, uint16_t low) {
+  const poisson_table *t = d->t;
+  if (half != (low < t->counts ? t->threshold[low] : 0xffff) && half != 0xffff) return low;
+  const random_words more = random_draw(d->seed, RANDOM_POISSON_MORE, d->index, who,
+                                        (uint64_t)(d->octet * POISSON_STEPS + step));
+  return decide(t, (uint64_t)half << 32 | more.word[0], low);
 }
 
-static bool undecided(const poisson_table *t, uint16_t half, uint16_t count) {
-  return half == (count < t->counts ? t->threshold[count] : 0xffff) || half == 0xffff;
+static void store(const uint16_t *counts, int n, bool narrow, size_t at, void *out) {
+  for (int i = 0; i < n; i++)
+    if (narrow)
+      ((uint8_t *)out)[at + (size_t)i] = (uint8_t)counts[i];
+    else
+      ((uint16_t *)out)[at + (size_t)i] = counts[i];
 }
 
-void poisson_draw(const poisson_table *t, uint64_t seed, uint32_t index, const uint32_t *who, int n,
-                  int64_t octet, size_t stride, uint16_t *out) {
+static void draw_batches(const draw *d, const uint32_t *who, int n, size_t stride, bool narrow,
+                         void *out) {
   uint32_t word[4][BATCH] = {0};
-  uint16_t half[BATCH], spare[BATCH];
-  classifier *const sort = choose_classifier(t);
+  uint16_t half[BATCH], count[BATCH];
   for (int done = 0, size; done < n; done += size) {
     size = n - done < BATCH ? n - done : BATCH;
     uint32_t *const words[4] = {word[0], word[1], word[2], word[3]};
-    random_draw_many(seed, RANDOM_POISSON, index, who + done, (uint64_t)octet, size, words);
+    random_draw_many(d->seed, RANDOM_POISSON, d->index, who + done, (uint64_t)d->octet, size,
+                     words);
     for (int s = 0; s < POISSON_STEPS; s++) {
-      uint16_t *to = out + (size_t)s * stride + done, *count = size == BATCH ? to : spare;
-      if (sort(t, word[s / 2], s % 2 ? 16 : 0, half, count))
-        for (int i = 0; i < size; i++)
-          if (undecided(t, half[i], count[i]))
-            count[i] = decide_anew(t, seed, index, who[done + i], octet * POISSON_STEPS + s,
-                                   half[i], count[i]);
-      if (count == spare) memcpy(to, spare, (size_t)size * sizeof *spare);
+      if (classify_batch(d->t, word[s / 2], s % 2 ? 16 : 0, half, count))
+        for (int i = 0; i < size; i++) count[i] = count_of(d, who[done + i], s, half[i], count[i]);
+      store(count, size, narrow, (size_t)s * stride + (size_t)done, out);
     }
   }
+}
+
+#if defined(__x86_64__)
+/* The same without leaving the registers: 32 neurons' words are drawn, and each of their 16-bit
+ * halves is compared with all thresholds; the one that it was not above is looked up. */
+enum { REGISTER_ENTRIES = 32, AT_ONCE = 32 };
+
+#define TARGET_512 __attribute__((target("avx512f,avx512bw,avx512vl")))
+
+typedef struct { /* thresholds in every lane, and all of them in the lanes of one */
+  __m512i bound[REGISTER_ENTRIES], entries;
+} register_table;
+
+TARGET_512 static void fill_registers(const poisson_table *t, register_table *r) {
+  uint16_t next[REGISTER_ENTRIES];
+  for (int k = 0; k < REGISTER_ENTRIES; k++) {
+    next[k] = k < t->used ? t->threshold[k] : 0xffff;
+    r->bound[k] = _mm512_set1_epi16((short)next[k]);
+  }
+  r->entries = _mm512_loadu_si512(next);
+}
+
+/* How many thresholds lie below each half of x; whether any half equals the next one. */
+TARGET_512 static inline bool count_registers(const register_table *r, int used, __m512i x[4][2],
+                                              __m512i count[4][2]) {
+  const __m512i one = _mm512_set1_epi16(1);
+  for (int w = 0; w < 4; w++) count[w][0] = count[w][1] = _mm512_setzero_si512();
+  for (int k = 0; k < used; k++)
+    for (int w = 0; w < 4; w++)
+      for (int v = 0; v < 2; v++) {
+        const __mmask32 above = _mm512_cmpgt_epu16_mask(x[w][v], r->bound[k]);
+        count[w][v] = _mm512_mask_add_epi16(count[w][v], above, count[w][v], one);
+      }
+  __mmask32 equal = 0;
+  for (int w = 0; w < 4; w++)
+    for (int v = 0; v < 2; v++)
+      equal |= _mm512_cmpeq_epu16_mask(x[w][v], _mm512_permutexvar_epi16(count[w][v], r->entries));
+  return equal != 0;
+}
+
+static void recount(const draw *d, const uint32_t *who, int n, const uint32_t *word, int pair,
+                    size_t stride, uint8_t *out) {
+  for (int s = 2 * pair; s < 2 * pair + 2; s++)
+    for (int i = 0; i < n; i++) {
+      uint8_t *count = out + (size_t)s * stride + i;
+      *count = (uint8_t)count_of(d, who[i], s, (uint16_t)(word[i] >> (s % 2 ? 16 : 0)), *count);
+    }
+}
+
+TARGET_512 static void draw_registers(const draw *d, const uint32_t *who, int n, size_t stride,
+                                      uint8_t *out) {
+  register_table r;
+  fill_registers(d->t, &r);
+  const uint32_t tag = random_counter_tag(RANDOM_POISSON, d->index, (uint64_t)d->octet);
+  for (int i = 0; i < n; i += AT_ONCE) {
+    const int left = n - i < AT_ONCE ? n - i : AT_ONCE;
+    const __mmask32 there = left < AT_ONCE ? ((__mmask32)1 << left) - 1 : (__mmask32)-1;
+    __m512i x[4][2], count[4][2];
+    for (int v = 0; v < 2; v++) {
+      x[0][v] = _mm512_maskz_loadu_epi32((__mmask16)(there >> 16 * v), who + i + 16 * v);
+      x[1][v] = _mm512_set1_epi32((int)(uint32_t)d->octet);
+      x[2][v] = _mm512_set1_epi32((int)tag);
+      x[3][v] = _mm512_set1_epi32(RANDOM_TAG);
+    }
+    random_philox_512(x, (uint32_t)d->seed, (uint32_t)(d->seed >> 32));
+    const bool undecided = count_registers(&r, d->t->used, x, count);
+    for (int w = 0; w < 4; w++) {
+      uint8_t *to = out + (size_t)(2 * w) * stride + i;
+      for (int v = 0; v < 2; v++) {
+        const __mmask16 lanes = (__mmask16)(there >> 16 * v);
+        const __m512i high = _mm512_srli_epi32(count[w][v], 16);
+        _mm512_mask_cvtepi32_storeu_epi8(to + 16 * v, lanes, count[w][v]);
+        _mm512_mask_cvtepi32_storeu_epi8(to + stride + 16 * v, lanes, high);
+      }
+    }
+    if (!undecided) continue;
+    for (int w = 0; w < 4; w++) {
+      uint32_t word[AT_ONCE];
+      memcpy(word, x[w], sizeof word);
+      recount(d, who + i, left, word, w, stride, out + i);
+    }
+  }
+}
+#endif
+
+void poisson_draw(const poisson_table *t, uint64_t seed, uint32_t index, const uint32_t *who, int n,
+                  int64_t octet, size_t stride, bool narrow, void *out) {
+  assert(!narrow || poisson_is_narrow(t));
+  const draw d = {t, seed, index, octet};
+#if defined(__x86_64__)
+  if (narrow && t->used < REGISTER_ENTRIES && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl")) {
+    draw_registers(&d, who, n, stride, out);
+    return;
+  }
+#endif
+  draw_batches(&d, who, n, stride, narrow, out);
 }

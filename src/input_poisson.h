@@ -22,8 +22,11 @@ enum { POISSON_STEPS = 8 };
 LOCAL poisson_table poisson_table_make(double mean);
 LOCAL void poisson_table_free(poisson_table *t);
 
-/* Counts of who[n] in the steps 8 * octet .. 8 * octet + 7: out[s * stride + i]. */
+/* Whether a byte holds every count. */
+LOCAL bool poisson_is_narrow(const poisson_table *t);
+/* Counts of who[n] in the steps 8 * octet .. 8 * octet + 7: out[s * stride + i], uint8_t where
+ * `narrow` (the table must be), else uint16_t. */
 LOCAL void poisson_draw(const poisson_table *t, uint64_t seed, uint32_t index, const uint32_t *who,
-                        int n, int64_t octet, size_t stride, uint16_t *out);
+                        int n, int64_t octet, size_t stride, bool narrow, void *out);
 
 #endif

@@ -10,7 +10,7 @@ static philox4x32_key_t key_of(uint64_t seed) {
 }
 
 /* Counter: who | low ordinal | high ordinal (16 bits), index (12), purpose (4). */
-static uint32_t tag_of(random_purpose purpose, uint32_t index, uint64_t ordinal) {
+uint32_t random_counter_tag(random_purpose purpose, uint32_t index, uint64_t ordinal) {
   assert(index < 1u << 12 && ordinal < (uint64_t)1 << 48);
   return (uint32_t)(ordinal >> 32) << 16 | index << 4 | (uint32_t)purpose;
 }
@@ -18,7 +18,7 @@ static uint32_t tag_of(random_purpose purpose, uint32_t index, uint64_t ordinal)
 random_words random_draw(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
                          uint64_t ordinal) {
   const philox4x32_ctr_t counter = {
-      {who, (uint32_t)ordinal, tag_of(purpose, index, ordinal), RANDOM_TAG}};
+      {who, (uint32_t)ordinal, random_counter_tag(purpose, index, ordinal), RANDOM_TAG}};
   const philox4x32_ctr_t drawn = philox4x32(counter, key_of(seed));
   return (random_words){{drawn.v[0], drawn.v[1], drawn.v[2], drawn.v[3]}};
 }
@@ -36,7 +36,8 @@ void random_draw_ordinals(uint64_t seed, random_purpose purpose, uint32_t index,
       counter[0][i] = who;
       counter[1][i] = (uint32_t)ordinal + (uint32_t)i;
     }
-    random_philox(counter, tag_of(purpose, index, ordinal), key.v[0], key.v[1], n, done, out);
+    random_philox(counter, random_counter_tag(purpose, index, ordinal), key.v[0], key.v[1], n, done,
+                  out);
   }
 }
 
@@ -50,7 +51,8 @@ void random_draw_many(uint64_t seed, random_purpose purpose, uint32_t index, con
       counter[0][i] = who[done + i];
       counter[1][i] = (uint32_t)ordinal;
     }
-    random_philox(counter, tag_of(purpose, index, ordinal), key.v[0], key.v[1], n, done, out);
+    random_philox(counter, random_counter_tag(purpose, index, ordinal), key.v[0], key.v[1], n, done,
+                  out);
   }
 }
 

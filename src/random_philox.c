@@ -1,14 +1,6 @@
 #include "random_philox.h"
 
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-/* Salmon et al. 2011: multipliers, and steps of the two key words from round to round. */
-static const uint32_t MULTIPLIER_0 = 0xD2511F53u, MULTIPLIER_1 = 0xCD9E8D57u;
-static const uint32_t KEY_STEP_0 = 0x9E3779B9u, KEY_STEP_1 = 0xBB67AE85u;
-enum { ROUNDS = 10 };
 
 typedef struct {
   _Alignas(64) uint32_t word[4][RANDOM_BATCH];
@@ -18,8 +10,9 @@ static void philox_plain(batch *b, int n, uint32_t key0, uint32_t key1) {
   for (int i = 0; i < n; i++) {
     uint32_t x[4] = {b->word[0][i], b->word[1][i], b->word[2][i], b->word[3][i]};
     uint32_t k0 = key0, k1 = key1;
-    for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {
-      const uint64_t p0 = (uint64_t)MULTIPLIER_0 * x[0], p1 = (uint64_t)MULTIPLIER_1 * x[2];
+    for (int r = 0; r < PHILOX_ROUNDS; r++, k0 += PHILOX_STEP_0, k1 += PHILOX_STEP_1) {
+      const uint64_t p0 = (uint64_t)PHILOX_MULTIPLIER_0 * x[0],
+                     p1 = (uint64_t)PHILOX_MULTIPLIER_1 * x[2];
       x[0] = (uint32_t)(p1 >> 32) ^ x[1] ^ k0;
       x[2] = (uint32_t)(p0 >> 32) ^ x[3] ^ k1;
       x[1] = (uint32_t)p1;
@@ -38,13 +31,13 @@ typedef uint64_t lanes_256 __attribute__((vector_size(32)));
 __attribute__((target("avx2"))) static void philox_256(batch *b, int n, uint32_t key0,
                                                        uint32_t key1) {
   const uint64_t low = UINT32_MAX, both = ((uint64_t)1 << 32) | 1;
-  const lanes_256 zero = {0}, m0 = zero + MULTIPLIER_0, m1 = zero + MULTIPLIER_1;
+  const lanes_256 zero = {0}, m0 = zero + PHILOX_MULTIPLIER_0, m1 = zero + PHILOX_MULTIPLIER_1;
 #define MULTIPLY(a, b) (lanes_256) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
   for (int i = 0; i < n; i += 8) {
     lanes_256 x[4];
     for (int w = 0; w < 4; w++) memcpy(&x[w], &b->word[w][i], sizeof x[w]);
     uint32_t k0 = key0, k1 = key1;
-    for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {
+    for (int r = 0; r < PHILOX_ROUNDS; r++, k0 += PHILOX_STEP_0, k1 += PHILOX_STEP_1) {
       const lanes_256 even0 = MULTIPLY(x[0], m0), odd0 = MULTIPLY(x[0] >> 32, m0);
       const lanes_256 even1 = MULTIPLY(x[2], m1), odd1 = MULTIPLY(x[2] >> 32, m1);
       x[0] = ((even1 >> 32) | (odd1 & ~low)) ^ x[1] ^ (zero + both * k0);
@@ -57,32 +50,12 @@ __attribute__((target("avx2"))) static void philox_256(batch *b, int n, uint32_t
 #undef MULTIPLY
 }
 
-/* The same with masked shuffles (CCAA: lower words up, DDBB: upper words down) instead of shifts,
- * which would wait for the multiplier's port; two vectors at a time, since one waits for its own
- * products most of the time. */
 __attribute__((target("avx512f"))) static void philox_512(batch *b, int n, uint32_t key0,
                                                           uint32_t key1) {
-  const __m512i m0 = _mm512_set1_epi64(MULTIPLIER_0), m1 = _mm512_set1_epi64(MULTIPLIER_1);
-  const __mmask16 lower = 0x5555, upper = 0xaaaa; /* words of each lane */
   for (int i = 0; i < n; i += 32) {
     __m512i x[4][2];
     for (int w = 0; w < 4; w++) memcpy(x[w], &b->word[w][i], sizeof x[w]);
-    uint32_t k0 = key0, k1 = key1;
-    for (int r = 0; r < ROUNDS; r++, k0 += KEY_STEP_0, k1 += KEY_STEP_1) {
-      const __m512i round0 = _mm512_set1_epi32((int)k0), round1 = _mm512_set1_epi32((int)k1);
-      for (int v = 0; v < 2; v++) {
-        const __m512i even0 = _mm512_mul_epu32(x[0][v], m0);
-        const __m512i odd0 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[0][v], _MM_PERM_DDBB), m0);
-        const __m512i even1 = _mm512_mul_epu32(x[2][v], m1);
-        const __m512i odd1 = _mm512_mul_epu32(_mm512_shuffle_epi32(x[2][v], _MM_PERM_DDBB), m1);
-        const __m512i high0 = _mm512_mask_shuffle_epi32(odd0, lower, even0, _MM_PERM_DDBB);
-        const __m512i high1 = _mm512_mask_shuffle_epi32(odd1, lower, even1, _MM_PERM_DDBB);
-        x[0][v] = _mm512_xor_si512(_mm512_xor_si512(high1, x[1][v]), round0);
-        x[2][v] = _mm512_xor_si512(_mm512_xor_si512(high0, x[3][v]), round1);
-        x[1][v] = _mm512_mask_shuffle_epi32(even1, upper, odd1, _MM_PERM_CCAA);
-        x[3][v] = _mm512_mask_shuffle_epi32(even0, upper, odd0, _MM_PERM_CCAA);
-      }
-    }
+    random_philox_512(x, key0, key1);
     for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], x[w], sizeof x[w]);
   }
 }

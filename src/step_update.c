@@ -10,39 +10,27 @@ typedef union {
   double twice[CHUNK];
 } chunk_values;
 
-VECTOR_CLONES static void take_single(int32_t *restrict from, float scale, uint32_t n,
-                                      float *restrict to) {
-  for (uint32_t i = 0; i < n; i++) {
-    to[i] = (float)from[i] * scale;
-    from[i] = 0;
-  }
-}
-
-VECTOR_CLONES static void take_double(int64_t *restrict from, double scale, uint32_t n,
-                                      double *restrict to) {
-  for (uint32_t i = 0; i < n; i++) {
-    to[i] = (double)from[i] * scale;
-    from[i] = 0;
-  }
-}
-
 static void take_input(const shard *s, shard_block *b, int population, int receptor, uint32_t first,
                        uint32_t n, chunk_values *to) {
-  const double scale = network_weight_scale(s->n, population, receptor);
   const size_t at = (size_t)receptor * b->neurons + first;
-  if (s->m->double_precision)
-    take_double((int64_t *)b->synapses.input + at, scale, n, to->twice);
-  else
-    take_single((int32_t *)b->synapses.input + at, (float)scale, n, to->single);
-  input_add(b->input, receptor, first, n, to);
+  void *sum = s->m->double_precision ? (void *)((int64_t *)b->synapses.input + at)
+                                     : (void *)((int32_t *)b->synapses.input + at);
+  input_take(b->input, receptor, first, n, network_weight_scale(s->n, population, receptor), sum,
+             to);
 }
 
+enum { AT_ONCE = 64 };
+
+/* spiked (0 or 1 each) is padded with zeros to a multiple of AT_ONCE. Few neurons fire: whole lines
+ * of zeros are passed over. */
 static void list_spikes(shard_block *b, uint32_t first, uint32_t n, const uint8_t *spiked) {
-  for (uint32_t i = 0; i < n; i += 8) {
-    uint64_t eight;
-    memcpy(&eight, spiked + i, sizeof eight); /* the array is padded with zeros */
-    for (uint32_t k = i; eight; k++, eight >>= 8)
-      if (eight & 1) b->spiked[b->spikes++] = first + k;
+  for (uint32_t i = 0; i < n; i += AT_ONCE) {
+    uint64_t eight[AT_ONCE / 8], any = 0;
+    memcpy(eight, spiked + i, sizeof eight);
+    for (int k = 0; k < AT_ONCE / 8; k++) any |= eight[k];
+    for (uint32_t k = 0; any && k < AT_ONCE / 8; k++)
+      for (uint64_t left = eight[k]; left; left &= left - 1)
+        b->spiked[b->spikes++] = first + i + 8 * k + (uint32_t)__builtin_ctzll(left) / 8;
   }
 }
 
@@ -60,7 +48,7 @@ static void impose(const shard_block *b, const neuron_model *neuron, bool wide, 
 static void update_chunk(const shard *s, shard_block *b, const shard_segment *g, uint32_t first,
                          uint32_t n) {
   _Alignas(64) chunk_values input[NEURON_RECEPTORS_MAX];
-  _Alignas(64) uint8_t spiked[CHUNK + 8];
+  _Alignas(64) uint8_t spiked[CHUNK + AT_ONCE];
   const neuron_model *neuron = s->m->population[g->population].neuron;
   const size_t local = b->first + first;
   const size_t size = s->m->double_precision ? sizeof(double) : sizeof(float);
@@ -76,7 +64,7 @@ static void update_chunk(const shard *s, shard_block *b, const shard_segment *g,
   }
   neuron->update[s->m->double_precision](&segment);
   if (b->imposed > 0) impose(b, neuron, s->m->double_precision, first, &segment);
-  memset(spiked + n, 0, 8);
+  memset(spiked + n, 0, AT_ONCE);
   list_spikes(b, first, n, spiked);
 }
 

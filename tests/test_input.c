@@ -64,7 +64,7 @@ static void expect_poisson(double mean, int neurons, int octets) {
   for (int i = 0; i < neurons; i++) who[i] = (uint32_t)i * 3;
   double sum = 0, squares = 0, draws = 0;
   for (int64_t octet = 0; octet < octets; octet++) {
-    poisson_draw(&t, 9, 2, who, neurons, octet, (size_t)neurons, count);
+    poisson_draw(&t, 9, 2, who, neurons, octet, (size_t)neurons, false, count);
     for (int i = 0; i < neurons * POISSON_STEPS; i++) {
       seen[count[i]]++;
       const double d = count[i] - mean;
@@ -94,12 +94,32 @@ static void high_rates_have_the_poisson_distribution(void **state) {
   expect_poisson(50000, 100, 10);
 }
 
+static void bytes_hold_the_same_counts(void **state) {
+  (void)state;
+  enum { NEURONS = 1003, STRIDE = 1010 };
+  static uint32_t who[NEURONS];
+  static uint16_t wide[STRIDE * POISSON_STEPS];
+  static uint8_t narrow[STRIDE * POISSON_STEPS];
+  const double means[] = {1e-4, 0.3, 1.28, 2.32, 9, 40, 100};
+  for (uint32_t i = 0; i < NEURONS; i++) who[i] = 7 * i;
+  for (size_t k = 0; k < sizeof means / sizeof *means; k++) {
+    poisson_table t = poisson_table_make(means[k]);
+    assert_true(poisson_is_narrow(&t));
+    for (int64_t octet = 0; octet < 60; octet++) {
+      poisson_draw(&t, 9, 2, who, NEURONS, octet, STRIDE, false, wide);
+      poisson_draw(&t, 9, 2, who, NEURONS, octet, STRIDE, true, narrow);
+      for (int i = 0; i < STRIDE * POISSON_STEPS; i++) assert_int_equal(narrow[i], wide[i]);
+    }
+    poisson_table_free(&t);
+  }
+}
+
 static void a_rate_of_zero_gives_nothing(void **state) {
   (void)state;
   poisson_table t = poisson_table_make(0);
   uint16_t count[POISSON_STEPS];
   for (uint32_t who = 0; who < 20000; who++) {
-    poisson_draw(&t, 1, 0, &who, 1, who, 1, count);
+    poisson_draw(&t, 1, 0, &who, 1, who, 1, false, count);
     for (int s = 0; s < POISSON_STEPS; s++) assert_int_equal(count[s], 0);
   }
   poisson_table_free(&t);
@@ -117,7 +137,7 @@ static void rare_events_are_not_rounded_away(void **state) {
   double sum = 0, expected = mean * NEURONS * OCTETS * POISSON_STEPS;
   for (uint32_t i = 0; i < NEURONS; i++) who[i] = i;
   for (int64_t octet = 0; octet < OCTETS; octet++) {
-    poisson_draw(&t, 9, 2, who, NEURONS, octet, NEURONS, count);
+    poisson_draw(&t, 9, 2, who, NEURONS, octet, NEURONS, false, count);
     for (int i = 0; i < NEURONS * POISSON_STEPS; i++) sum += count[i];
   }
   assert_true(fabs(sum - expected) < 4 * sqrt(expected));
@@ -134,8 +154,8 @@ static void neurons_steps_and_inputs_are_independent(void **state) {
   double next_neuron = 0, next_step = 0, other_input = 0, draws = NEURONS * OCTETS;
   for (uint32_t i = 0; i < NEURONS; i++) who[i] = i;
   for (int64_t octet = 0; octet < OCTETS; octet++) {
-    poisson_draw(&t, 9, 2, who, NEURONS, octet, NEURONS, a);
-    poisson_draw(&t, 9, 3, who, NEURONS, octet, NEURONS, b);
+    poisson_draw(&t, 9, 2, who, NEURONS, octet, NEURONS, false, a);
+    poisson_draw(&t, 9, 3, who, NEURONS, octet, NEURONS, false, b);
     for (int i = 0; i < NEURONS; i++) {
       next_neuron += (a[i] - mean) * (a[(i + 1) % NEURONS] - mean);
       next_step += (a[i] - mean) * (a[NEURONS + i] - mean);
@@ -222,7 +242,7 @@ static void poisson_input_is_weight_times_count_in_its_window(void **state) {
   static uint16_t c[3][POISSON_STEPS][ALL];
   for (int64_t step = 1; step < 45; step++) {
     for (uint32_t k = 0; k < 3; k++)
-      poisson_draw(&t[k], m->seed, k, who, ALL, step / POISSON_STEPS, ALL, c[k][0]);
+      poisson_draw(&t[k], m->seed, k, who, ALL, step / POISSON_STEPS, ALL, false, c[k][0]);
     const int s = (int)(step % POISSON_STEPS);
     for (int receptor = 0; receptor < 2; receptor++) {
       total_input(m, 1, one, step, step, receptor, in);
@@ -449,6 +469,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_have_the_poisson_distribution),
       cmocka_unit_test(high_rates_have_the_poisson_distribution),
+      cmocka_unit_test(bytes_hold_the_same_counts),
       cmocka_unit_test(a_rate_of_zero_gives_nothing),
       cmocka_unit_test(rare_events_are_not_rounded_away),
       cmocka_unit_test(neurons_steps_and_inputs_are_independent),
