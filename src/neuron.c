@@ -3,14 +3,12 @@
 
 #include <string.h>
 
-extern const neuron_model neuron_iaf_psc_exp, neuron_shiu_lif, neuron_parrot;
+extern const neuron_model neuron_iaf_psc_exp, neuron_iaf_psc_exp_shared, neuron_shiu_lif,
+    neuron_parrot;
 
 /* The table of models: a new one is its own file and one row here. */
 static const neuron_model *const table[] = {
-    &neuron_iaf_psc_exp,
-    &neuron_shiu_lif,
-    &neuron_parrot,
-    NULL,
+    &neuron_iaf_psc_exp, &neuron_iaf_psc_exp_shared, &neuron_shiu_lif, &neuron_parrot, NULL,
 };
 
 const neuron_model *const *neuron_models(void) { return table; }

@@ -1,7 +1,6 @@
 #include "neuron.h"
+#include "neuron_propagator.h"
 #include "vector.h"
-
-#include <math.h>
 
 /* Leaky integrate-and-fire neuron with exponential synaptic currents, advanced exactly:
  *   dV/dt = -(V - E_L)/tau_m + (I_ex + I_in + I_e)/C_m,   dI_x/dt = -I_x/tau_syn_x
@@ -39,20 +38,11 @@ static const char *check(const double *p, double dt) {
   return NULL;
 }
 
-/* Effect on V after h of a current with time constant tau_syn that is 1 now; the two exponentials
- * merge where the time constants do. */
-static double propagator(double tau_syn, double tau, double capacitance, double h) {
-  const double difference = 1 / tau - 1 / tau_syn;
-  const double x = h * difference;
-  const double ratio = fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x;
-  return h / capacitance * exp(-h / tau) * ratio;
-}
-
 static void compile(const double *p, double dt, double *c) {
   c[P22] = exp(-dt / p[tau_m]);
   c[P20] = -p[tau_m] / p[C_m] * expm1(-dt / p[tau_m]);
-  c[P21_ex] = propagator(p[tau_syn_ex], p[tau_m], p[C_m], dt);
-  c[P21_in] = propagator(p[tau_syn_in], p[tau_m], p[C_m], dt);
+  c[P21_ex] = neuron_propagator(p[tau_syn_ex], p[tau_m], p[C_m], dt);
+  c[P21_in] = neuron_propagator(p[tau_syn_in], p[tau_m], p[C_m], dt);
   c[P11_ex] = exp(-dt / p[tau_syn_ex]);
   c[P11_in] = exp(-dt / p[tau_syn_in]);
   c[REST] = p[E_L];

@@ -30,7 +30,7 @@ def inputs_of(model, population):
     """Mean and variance [pA, pA^2, from the shot noise] of all input to a neuron, at given rates."""
     sizes = {name: p["size"] for name, p in model["populations"].items()}
     rates = {name: p["expected_rate"] for name, p in model["populations"].items()}
-    tau = model["neurons"]["cortical"]["parameters"]["tau_syn_ex"] * 1e-3
+    tau = model["neurons"]["cortical"]["parameters"]["tau_syn"] * 1e-3
     mean = variance = 0.0
     for p in model["projections"]:
         if p["target"] == population:
@@ -65,7 +65,7 @@ def check_microcircuit(verdict):
     parameters = full["neurons"]["cortical"]["parameters"]
     weight = table[0]["weight"]["normal"]["mean"]
     time = np.arange(0.0, 20.0, 1e-3)
-    current = weight * np.exp(-time / parameters["tau_syn_ex"])
+    current = weight * np.exp(-time / parameters["tau_syn"])
     decay = np.exp(-1e-3 / parameters["tau_m"])
     potential = np.zeros(len(time))
     for i in range(1, len(time)):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every spike is that of a second, dense simulator (oracle.py): random networks of two neuron
+"""Every spike is that of a second, dense simulator (oracle.py): random networks of three neuron
 models with excitation and inhibition, many delays, autapses, multapses, edges from files and from
 rules, spike trains and constant currents; double precision; alone and on three ranks."""
 import os
@@ -17,11 +17,14 @@ DT, STEPS = 0.1, 1500
 IAF = {"C_m": 250.0, "tau_m": 10.0, "tau_syn_ex": 0.5, "tau_syn_in": 0.8, "E_L": -65.0,
        "V_reset": -66.0, "V_th": -50.0, "t_ref": 2.0, "I_e": 360.0}
 FAST = dict(IAF, tau_m=7.0, tau_syn_ex=1.3, tau_syn_in=0.4, t_ref=1.0, I_e=620.0)
+SHARED = {"C_m": 250.0, "tau_m": 12.0, "tau_syn": 0.7, "E_L": -64.0, "V_reset": -65.0,
+          "V_th": -51.0, "t_ref": 1.5, "I_e": 320.0}
 FLY = {"tau_m": 20.0, "tau_syn": 5.0, "V_rest": -52.0, "V_reset": -52.0, "V_th": -45.0,
        "t_ref": 2.2}
 POPULATIONS = {  # size, model, parameters, initial values
     "E": (60, "iaf_psc_exp", IAF, {"V_m": -60.0}),
     "I": (20, "iaf_psc_exp", FAST, {"V_m": -57.0}),
+    "S": (30, "iaf_psc_exp_shared", SHARED, {"V_m": -58.0}),
     "F": (25, "shiu_lif", FLY, {}),
 }
 SPARE = {"nodes": [3, 4, 11], "parameters": {"t_ref": 0.0}}  # of F
@@ -51,7 +54,7 @@ class Experiment:
         names = MODELS[POPULATIONS[target][1]].receptors
         if name is not None:
             return names.index(name)
-        return 1 if weight < 0 and names[1] == "inhibitory" else 0
+        return 1 if weight < 0 and "inhibitory" in names else 0
 
     def connect(self, source, target, pairs, weights, delays, receptor=None):
         for (i, j), weight, delay in zip(pairs, weights, delays):
@@ -131,12 +134,16 @@ def experiment(seed, work):
     made.from_rule("I", "E", "all_to_all", -41.0, 8)
     made.from_rule("I", "I", "all_to_all", -21.0, 1, autapses=False)
     made.from_rule("I", "I", "one_to_one", -70.0, 15)
+    made.from_file("E", "S", 400, -90, 110, 3.9, multapses=5)
+    made.from_file("S", "E", 150, -70, 90, 3.1)
+    made.from_rule("I", "S", "all_to_all", -33.0, 4)
     made.from_file("E", "F", 250, -3, 9, 0.275, receptor="g")
     made.from_file("F", "F", 120, -14, 14, 0.275, receptor="v", multapses=10)
     made.from_file("F", "E", 120, -80, 120, 2.9)
     made.from_rule("F", "F", "one_to_one", 0.5, 3)
     made.trains_from_file("E", 1500, 420.0)
     made.trains_from_file("I", 300, -200.0)
+    made.trains_from_file("S", 500, 380.0, receptor="synaptic")
     made.trains_from_file("F", 120, 68.75, receptor="v")
     made.trains_inline("I", [1, 5, 6], [0, 1, 700, 701, 1499, 1500], 900.0)
     return made

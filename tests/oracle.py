@@ -63,6 +63,18 @@ class IafPscExp:
         return fires
 
 
+class IafPscExpShared(IafPscExp):
+    """The same with one time constant and one current for all synapses."""
+    receptors = ("synaptic",)
+
+    def __init__(self, parameters, initial, dt):
+        own = {"tau_syn_ex": parameters["tau_syn"], "tau_syn_in": parameters["tau_syn"]}
+        super().__init__({**parameters, **own}, initial, dt)
+
+    def receive(self, arriving):
+        self.state[1] += arriving[0]
+
+
 class ShiuLif:
     """dv/dt = (V_rest - v + g)/tau_m;  dg/dt = -g/tau_syn. Fires where v > V_th.
 
@@ -95,7 +107,8 @@ class ShiuLif:
         return False
 
 
-MODELS = {"iaf_psc_exp": IafPscExp, "shiu_lif": ShiuLif}
+MODELS = {"iaf_psc_exp": IafPscExp, "iaf_psc_exp_shared": IafPscExpShared,
+          "shiu_lif": ShiuLif}
 
 
 class Network:

@@ -35,7 +35,7 @@ EXTERNAL_INDEGREES = [1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100]
 EXTERNAL_RATE = 8.0  # [Hz] of each external source
 
 NEURON = {"C_m": 250.0, "tau_m": 10.0, "E_L": -65.0, "V_th": -50.0, "V_reset": -65.0,
-          "t_ref": 2.0, "tau_syn_ex": 0.5, "tau_syn_in": 0.5}
+          "t_ref": 2.0, "tau_syn": 0.5}
 PSP = 0.15            # [mV] peak of an excitatory postsynaptic potential
 INHIBITION = -4.0     # inhibitory weight relative to the excitatory
 WEIGHT_CV = 0.1
@@ -51,7 +51,7 @@ MEAN_RATES = [0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829]  # [Hz] of
 
 def weight_of_psp(psp):
     """Amplitude [pA] of the exponential current whose potential peaks at psp [mV]."""
-    tau_m, tau_s, capacity = NEURON["tau_m"], NEURON["tau_syn_ex"], NEURON["C_m"]
+    tau_m, tau_s, capacity = NEURON["tau_m"], NEURON["tau_syn"], NEURON["C_m"]
     ratio = tau_m / tau_s
     peak = ratio ** (-tau_s / (tau_m - tau_s)) - ratio ** (-tau_m / (tau_m - tau_s))
     return psp * capacity * (tau_m - tau_s) / (tau_m * tau_s * peak)
@@ -75,12 +75,12 @@ def lost_current(target, k):
     grow by 1/sqrt(k), which keeps the variance (van Albada et al. 2015, eq. 4)."""
     recurrent = sum(mean_weight(target, source) * full_synapses(target, source) / SIZES[target]
                     * MEAN_RATES[source] for source in range(8))
-    return 1e-3 * NEURON["tau_syn_ex"] * (1.0 - math.sqrt(k)) * recurrent
+    return 1e-3 * NEURON["tau_syn"] * (1.0 - math.sqrt(k)) * recurrent
 
 
 def external_current(target):
     """[pA] mean of the external Poisson input of the full model."""
-    return (1e-3 * NEURON["tau_syn_ex"] * weight_of_psp(PSP) * EXTERNAL_INDEGREES[target]
+    return (1e-3 * NEURON["tau_syn"] * weight_of_psp(PSP) * EXTERNAL_INDEGREES[target]
             * EXTERNAL_RATE)
 
 
@@ -128,7 +128,7 @@ def build(options):
     return {
         "simulation": {"dt": options.dt, "duration": options.duration,
                        "warm_up": options.warm_up, "seed": options.seed, "precision": "single"},
-        "neurons": {"cortical": {"model": "iaf_psc_exp", "parameters": {**NEURON, "I_e": 0.0}}},
+        "neurons": {"cortical": {"model": "iaf_psc_exp_shared", "parameters": {**NEURON, "I_e": 0.0}}},
         "populations": populations,
         "projections": [p for p in projections if p["total"] > 0],
         "inputs": [line for target in range(8) for line in inputs(target, options.input, k)],
