@@ -66,10 +66,11 @@ typedef struct {
 /* A rank's part of the state of a run. Borrowed by the calls below.                           */
 typedef struct {
   const model *m;
-  uint32_t neurons;    /* of this rank */
-  const uint32_t *gid; /* [neurons] local order */
-  int64_t step;        /* last step done */
-  uint64_t synapses;   /* of the whole network */
+  uint32_t neurons;     /* of this rank */
+  const uint32_t *gid;  /* [neurons] local order */
+  int64_t step;         /* last step done */
+  uint64_t synapses;    /* of the whole network */
+  uint64_t *edges_hash; /* [m->projections] network_edges_hash */
   record_position position;
   size_t spikes; /* of this rank's neurons, in the last max_delay steps; any order */
   checkpoint_spike *spike;
@@ -113,6 +114,9 @@ COLLECTIVE err checkpoint_open(MPI_Comm comm, const char *path, checkpoint **ope
 COLLECTIVE void checkpoint_close(checkpoint *c);
 LOCAL checkpoint_facts checkpoint_tell(const checkpoint *c);
 
+/* Is the network the one of the checkpoint? ERR_USER: other edges in a file, another number of
+ * synapses. checkpoint_restore asks too. */
+LOCAL err checkpoint_check_network(const checkpoint *c, const checkpoint_state *state);
 /* Bring the state to the ranks that own the neurons now: fills the arrays that the fields point to,
  * and spikes (the caller frees state->spike). ERR_USER: the file has other fields, or synapses. */
 COLLECTIVE err checkpoint_restore(checkpoint *c, checkpoint_state *state);

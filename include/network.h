@@ -56,6 +56,10 @@ LOCAL int network_max_delay(const network *n);
 LOCAL double network_projection_synapses(const network *n, int projection);
 LOCAL int network_projection_delays(const network *n, int projection);
 LOCAL bool network_is_collected(const network *n, int projection);
+/* Hash of the edges that a projection takes from a file: their ids and the attributes that the
+ * model uses, in their order. 0: it has no file. The same on every rank, and after network_release.
+ */
+LOCAL uint64_t network_edges_hash(const network *n, int projection);
 /* Synapses of the whole network: exact for every rule but pairwise_bernoulli (its mean).      */
 LOCAL double network_expected_synapses(const network *n);
 /* Expected in-degree of a neuron of the population, files included.                           */

@@ -13,7 +13,9 @@
 #define SUMMARY_FIELDS(X)                                                                          \
   X(TEXT, version, "version", "", "version of shinkei")                                            \
   X(TEXT, model, "model", "", "model file")                                                        \
-  X(TEXT, model_hash, "model_hash", "", "hash of the effective model")                             \
+  X(TEXT, model_hash, "model_hash", "",                                                            \
+    "hash of the effective model, but for what may change at a restart; checkpoints have the "     \
+    "same")                                                                                        \
   X(TEXT, status, "status", "", "complete, or why the run ended before its time")                  \
   X(COUNT, seed, "seed", "", "seed of the random numbers")                                         \
   X(TEXT, precision, "precision", "", "of the neurons' state: single or double")                   \
@@ -44,6 +46,11 @@
   X(NUMBER, exchange_wait_s, "exchange_wait_s", "s", "waiting for other ranks, mean of the ranks") \
   X(NUMBER, deliver_s, "deliver_s", "s", "delivering spikes to synapses, mean of the ranks")       \
   X(NUMBER, record_s, "record_s", "s", "recording, mean of the ranks")                             \
+  X(COUNT, checkpoints, "checkpoints.saved", "", "checkpoints written by this run")                \
+  X(COUNT, checkpoints_failed, "checkpoints.failed", "", "checkpoints that could not be written")  \
+  X(COUNT, checkpoint_bytes, "checkpoints.bytes", "B", "size of the last one")                     \
+  X(NUMBER, checkpoint_s, "checkpoints.seconds", "s", "wall time to write the last one")           \
+  X(NUMBER, checkpoint_max_s, "checkpoints.seconds_max", "s", "wall time to write the slowest")    \
   X(NUMBER, bandwidth, "memory_bandwidth", "B/s",                                                  \
     "STREAM triad of a rank's threads; null: no probe")                                            \
   X(TEXT, partition_method, "partition.method", "", "how neurons were divided among ranks")        \

@@ -14,11 +14,15 @@ struct checkpoint {
   checkpoint_facts facts;
   char *path, *folder, program[64], hash[33];
   char *model_text;
-  uint64_t *recorded, *rows;
+  uint64_t projections;
+  uint64_t *recorded, *rows, *edges_hash;
 };
 
 static const checkpoint_field model_field = {"model", "", "effective model, YAML in UTF-8",
                                              CHECKPOINT_UINT8};
+static const checkpoint_field edges_hash_field = {
+    "edges_hash", "", "hash of the edges of each projection that come from a file, else 0",
+    CHECKPOINT_UINT64};
 static const checkpoint_field recorded_field = {
     "recorded", "", "spikes of each population in spikes.h5", CHECKPOINT_UINT64};
 static const checkpoint_field rows_field = {"rows", "", "rows of each report in traces.h5",
@@ -53,6 +57,7 @@ static void write_facts(checkpoint_file *f, const checkpoint_state *state, size_
   checkpoint_file_put_integer(f, "record_digest_0", at->digest[0]);
   checkpoint_file_put_integer(f, "record_digest_1", at->digest[1]);
   write_common(f, "", &model_field, length, text);
+  write_common(f, "", &edges_hash_field, (uint64_t)state->m->projections, state->edges_hash);
   checkpoint_file_group(f, "record");
   write_common(f, "record", &recorded_field, (uint64_t)at->populations, at->recorded);
   write_common(f, "record", &rows_field, (uint64_t)at->traces, at->rows);
@@ -72,7 +77,8 @@ static err write_file(MPI_Comm comm, const char *path, const checkpoint_state *s
   char *text = effective_model(state->m, &length);
   const uint64_t needed = checkpoint_state_bytes(comm, state) + length + (1 << 20);
   checkpoint_file *f;
-  err e = checkpoint_file_create(comm, path, needed, &f);
+  checkpoint_seal_blocks known = {0};
+  err e = checkpoint_file_create(comm, path, needed, &known, &f);
   if (e == OK) {
     write_facts(f, state, length, text);
     checkpoint_neurons_write(f, state);
@@ -80,8 +86,9 @@ static err write_file(MPI_Comm comm, const char *path, const checkpoint_state *s
     checkpoint_edges_write(f, state);
     checkpoint_layers_write(f, state);
     checkpoint_file_close(f);
-    e = checkpoint_seal_put(comm, path, bytes);
+    e = checkpoint_seal_put(comm, path, &known, bytes);
   }
+  free(known.block);
   free(text);
   return e;
 }
@@ -112,7 +119,7 @@ static err read_facts(checkpoint *c) {
   checkpoint_facts *to = &c->facts;
   record_position *at = &to->position;
   uint64_t step = 0, neurons = 0, record_step = 0, length = 0, populations = 0, traces = 0;
-  void *text = NULL, *recorded = NULL, *rows = NULL;
+  void *text = NULL, *recorded = NULL, *rows = NULL, *hash = NULL;
   err e = checkpoint_file_get_integer(c->file, "step", &step);
   if (!e) e = checkpoint_file_get_real(c->file, "time_ms", &to->time);
   if (!e) e = checkpoint_file_get_integer(c->file, "seed", &to->seed);
@@ -125,9 +132,11 @@ static err read_facts(checkpoint *c) {
   if (!e) e = checkpoint_file_get_integer(c->file, "record_digest_0", &at->digest[0]);
   if (!e) e = checkpoint_file_get_integer(c->file, "record_digest_1", &at->digest[1]);
   if (!e) e = checkpoint_file_read_all(c->file, "", &model_field, &length, &text);
+  if (!e) e = checkpoint_file_read_all(c->file, "", &edges_hash_field, &c->projections, &hash);
   if (!e) e = checkpoint_file_read_all(c->file, "record", &recorded_field, &populations, &recorded);
   if (!e) e = checkpoint_file_read_all(c->file, "record", &rows_field, &traces, &rows);
   c->model_text = text;
+  c->edges_hash = hash;
   c->recorded = at->recorded = recorded;
   c->rows = at->rows = rows;
   at->populations = (int)populations;
@@ -173,6 +182,7 @@ void checkpoint_close(checkpoint *c) {
   free(c->model_text);
   free(c->recorded);
   free(c->rows);
+  free(c->edges_hash);
   free(c);
 }
 
@@ -206,7 +216,7 @@ static err open_newest(MPI_Comm comm, const char *folder, checkpoint **opened) {
     free(path);
   }
   if (e == OK && !*opened)
-    e = check_fail(ERR_USER, "--restart: %s: %s", folder,
+    e = check_fail(ERR_USER, "%s: %s", folder,
                    count ? "none of the checkpoints in it is intact" : "no checkpoint is in it");
   free(step);
   return e;
@@ -223,15 +233,30 @@ err checkpoint_open(MPI_Comm comm, const char *path, checkpoint **opened) {
 
 /* ---- restoring ---- */
 
-err checkpoint_restore(checkpoint *c, checkpoint_state *state) {
+err checkpoint_check_network(const checkpoint *c, const checkpoint_state *state) {
+  const model *m = state->m;
+  if (c->projections != (uint64_t)m->projections)
+    return check_fail(ERR_USER, "%s: is of a network of %llu projections, now there are %d",
+                      c->path, (unsigned long long)c->projections, m->projections);
+  for (int j = 0; j < m->projections; j++)
+    if (state->edges_hash[j] != c->edges_hash[j])
+      return check_fail(ERR_USER,
+                        "%s: projections.%d.file: %s holds other edges now: their hash is %016llx "
+                        "in the checkpoint, %016llx in the file",
+                        c->path, j, m->projection[j].file ? m->projection[j].file : "(none)",
+                        (unsigned long long)c->edges_hash[j],
+                        (unsigned long long)state->edges_hash[j]);
   if (state->synapses != c->facts.synapses)
-    return check_fail(ERR_USER,
-                      "%s: is of a network of %llu synapses, now there are %llu: an edge file has "
-                      "changed",
-                      c->path, (unsigned long long)c->facts.synapses,
-                      (unsigned long long)state->synapses);
+    return check_fail(ERR_USER, "%s: is of a network of %llu synapses, now there are %llu", c->path,
+                      (unsigned long long)c->facts.synapses, (unsigned long long)state->synapses);
+  return OK;
+}
+
+err checkpoint_restore(checkpoint *c, checkpoint_state *state) {
+  err e = checkpoint_check_network(c, state);
+  if (e != OK) return e;
   directory *d = directory_create(c->comm, state->m->neurons, state->neurons, state->gid);
-  err e = checkpoint_neurons_read(c->file, d, state);
+  e = checkpoint_neurons_read(c->file, d, state);
   if (e == OK) e = checkpoint_spikes_read(c->file, d, state);
   const bool has_spikes = e == OK;
   if (e == OK) e = checkpoint_edges_read(c->file, d, state);

@@ -2,8 +2,9 @@
  * have the field, by gid; edges/<name>/value, all targets' values in this order.
  *
  * Values travel in rounds, so that memory stays bounded: in a round each rank handles a window of
- * its slice of `value`. The owner of a neuron tells each rank which runs of its window are the
- * neuron's; values follow in the same order (saving) or come back in it (restoring).          */
+ * its slice of `value`. The owner of a neuron tells each other rank which runs of its window are
+ * the neuron's; values follow in the same order (saving) or come back in it (restoring). Values of
+ * a rank's own neurons go straight between the neuron and the window. */
 #include "agree.h"
 #include "checkpoint_state.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW_CHUNKS = 4 };
+enum { WINDOW_CHUNKS = 8 };
 
 static checkpoint_field count_field(const checkpoint_edge_field *e) {
   (void)e;
@@ -171,18 +172,17 @@ static err read_counts(checkpoint_file *f, const directory *d, const checkpoint_
   return fault;
 }
 
-/* ---- a round ---- */
+/* ---- rounds ---- */
 
 typedef struct {
-  uint32_t at, count; /* in the window */
+  uint64_t at; /* in the slice of the rank that is told */
+  uint32_t count;
 } piece;
 
-typedef struct {          /* runs told or heard, by rank */
-  int *pieces, *piece_at; /* [ranks] */
+typedef struct {          /* values of a round to or from each rank */
   int *values, *value_at; /* [ranks] */
-  piece *piece;
-  size_t piece_count, value_count, capacity;
-} pieces;
+  size_t value_count;
+} flow;
 
 typedef struct {
   MPI_Comm comm;
@@ -191,56 +191,34 @@ typedef struct {
   const checkpoint_edge_field *field;
   const edge_places *places;
   uint64_t chunk;
-  size_t size; /* of a value */
-  pieces mine, theirs;
-  MPI_Datatype value_type, piece_type;
-  /* Values of a round: by rank as sent and as received, and in the order of the file. Kept from
-   * round to round: fresh memory would cost more than what is done in it. */
+  size_t size;        /* of a value */
+  piece *piece;       /* of this rank's slice: by owner, then ascending */
+  size_t *piece_next; /* [ranks] each owner's first that does not end before the round */
+  size_t *piece_end;  /* [ranks] */
+  flow mine, theirs;  /* between this rank's neurons and others' windows, and the reverse */
+  uint64_t own_count; /* values of this rank's neurons in its own window */
+  MPI_Datatype value_type;
+  /* Values of a round: of other ranks as sent and as received, and in the order of the file. Kept
+   * from round to round: fresh memory would cost more than what is done in it. */
   struct round_buffer {
     char *bytes;
     size_t capacity;
   } sent, got, ordered;
 } edge_rounds;
 
-static void pieces_make(pieces *p, int ranks) {
-  p->pieces = check_allocate(4 * (size_t)ranks, sizeof *p->pieces);
-  p->piece_at = p->pieces + ranks;
-  p->values = p->pieces + 2 * ranks;
-  p->value_at = p->pieces + 3 * ranks;
+static flow flow_make(int ranks) {
+  int *values = check_allocate(2 * (size_t)ranks, sizeof *values);
+  return (flow){values, values + ranks, 0};
 }
 
-static void pieces_free(pieces *p) {
-  free(p->pieces);
-  free(p->piece);
-}
-
-static edge_rounds rounds_make(MPI_Comm comm, const checkpoint_state *state,
-                               const checkpoint_edge_field *field, const edge_places *places) {
-  edge_rounds r = {.comm = comm,
-                   .state = state,
-                   .field = field,
-                   .places = places,
-                   .chunk = checkpoint_chunk(places->total),
-                   .size = checkpoint_type_bytes(field->field.type)};
-  MPI_Comm_rank(comm, &r.rank);
-  MPI_Comm_size(comm, &r.ranks);
-  pieces_make(&r.mine, r.ranks);
-  pieces_make(&r.theirs, r.ranks);
-  MPI_Type_contiguous((int)r.size, MPI_BYTE, &r.value_type);
-  MPI_Type_contiguous((int)sizeof(piece), MPI_BYTE, &r.piece_type);
-  MPI_Type_commit(&r.value_type);
-  MPI_Type_commit(&r.piece_type);
-  return r;
-}
-
-static void rounds_free(edge_rounds *r) {
-  MPI_Type_free(&r->value_type);
-  MPI_Type_free(&r->piece_type);
-  pieces_free(&r->mine);
-  pieces_free(&r->theirs);
-  free(r->sent.bytes);
-  free(r->got.bytes);
-  free(r->ordered.bytes);
+static void sum_values(int ranks, flow *f) {
+  f->value_count = 0;
+  for (int k = 0; k < ranks; k++) {
+    f->value_at[k] = (int)f->value_count;
+    f->value_count += (size_t)f->values[k];
+    if (f->value_count > INT_MAX)
+      CHECK_ABORT("%zu values of edges in one exchange: use more ranks", f->value_count);
+  }
 }
 
 static char *room(const edge_rounds *r, struct round_buffer *b, size_t values) {
@@ -279,119 +257,204 @@ static uint32_t find_place(const edge_places *p, uint32_t neurons, uint64_t at) 
   return low;
 }
 
-/* What one neuron has in a window: `from` its own, `at` in the window. */
+/* What a run of values has in a window: `from` its own, `at` in the window. */
 typedef struct {
-  uint32_t from, at, count;
+  uint64_t from, at, count;
 } overlap;
 
-static overlap overlap_of(const edge_places *p, uint32_t i, checkpoint_slice window) {
-  const uint64_t begin = p->first[i] > window.first ? p->first[i] : window.first;
-  const uint64_t end = p->first[i] + p->count[i], last = window.first + window.count;
+static overlap overlap_of(uint64_t first, uint64_t count, checkpoint_slice window) {
+  const uint64_t begin = first > window.first ? first : window.first;
+  const uint64_t end = first + count, last = window.first + window.count;
   const uint64_t stop = end < last ? end : last;
-  return (overlap){(uint32_t)(begin - p->first[i]), (uint32_t)(begin - window.first),
-                   (uint32_t)(stop - begin)};
+  return (overlap){begin - first, begin - window.first, stop > begin ? stop - begin : 0};
 }
 
-typedef void (*visitor)(edge_rounds *r, uint32_t i, overlap part, void *to);
+typedef void (*visitor)(edge_rounds *r, int other, uint32_t i, overlap part, void *to);
 
-/* All neurons of this rank that have values in any rank's window of this round, by rank. */
+/* All neurons of this rank that have values in a window of another's slice, or of its own. */
+static void visit_window(edge_rounds *r, int other, checkpoint_slice window, visitor visit,
+                         void *to) {
+  const edge_places *p = r->places;
+  if (window.count == 0) return;
+  for (uint32_t i = find_place(p, r->state->neurons, window.first);
+       i < r->state->neurons && p->first[i] < window.first + window.count; i++)
+    if (p->count[i] > 0) visit(r, other, i, overlap_of(p->first[i], p->count[i], window), to);
+}
+
 static void visit_windows(edge_rounds *r, uint64_t round, visitor visit, void *to) {
+  for (int other = 0; other < r->ranks; other++)
+    visit_window(r, other, window_of(r, other, round), visit, to);
+}
+
+typedef struct {
+  size_t count, capacity;
+  piece *piece;
+  int *destination;
+} piece_list;
+
+static void add_piece(edge_rounds *r, int other, uint32_t i, overlap part, void *to) {
+  (void)r, (void)i;
+  piece_list *list = to;
+  size_t capacity = list->capacity;
+  list->piece = check_grow(list->piece, &capacity, list->count + 1, sizeof *list->piece);
+  list->destination =
+      check_grow(list->destination, &list->capacity, list->count + 1, sizeof *list->destination);
+  list->piece[list->count] = (piece){part.at, (uint32_t)part.count};
+  list->destination[list->count++] = other;
+}
+
+/* Owners tell which pieces of the others' slices are theirs. */
+static void tell_pieces(edge_rounds *r) {
+  piece_list list = {0};
+  int *count = check_allocate(2 * (size_t)r->ranks, sizeof *count), *told = count + r->ranks;
   for (int other = 0; other < r->ranks; other++) {
-    const checkpoint_slice window = window_of(r, other, round);
-    const size_t piece_count = r->mine.piece_count, value_count = r->mine.value_count;
-    if (window.count > 0)
-      for (uint32_t i = find_place(r->places, r->state->neurons, window.first);
-           i < r->state->neurons && r->places->first[i] < window.first + window.count; i++)
-        if (r->places->count[i] > 0) visit(r, i, overlap_of(r->places, i, window), to);
-    if (to) continue;
-    r->mine.pieces[other] = (int)(r->mine.piece_count - piece_count);
-    r->mine.values[other] = (int)(r->mine.value_count - value_count);
+    const size_t before = list.count;
+    if (other != r->rank)
+      visit_window(r, other, checkpoint_slice_of(r->places->total, r->chunk, 0, r->ranks, other),
+                   add_piece, &list);
+    count[other] = (int)(list.count - before);
   }
-}
-
-static void add_piece(edge_rounds *r, uint32_t i, overlap part, void *to) {
-  (void)i, (void)to;
-  pieces *p = &r->mine;
-  p->piece = check_grow(p->piece, &p->capacity, p->piece_count + 1, sizeof *p->piece);
-  p->piece[p->piece_count++] = (piece){part.at, part.count};
-  p->value_count += part.count;
-}
-
-static void sum_offsets(int ranks, const int *count, int *at, size_t total) {
-  if (total > INT_MAX) CHECK_ABORT("%zu values of edges in one exchange: use more ranks", total);
-  for (int k = 0, sum = 0; k < ranks; sum += count[k++]) at[k] = sum;
-}
-
-/* Owners tell which pieces of the windows are theirs. */
-static void tell_pieces(edge_rounds *r, uint64_t round) {
-  pieces *mine = &r->mine, *theirs = &r->theirs;
-  mine->piece_count = mine->value_count = 0;
-  visit_windows(r, round, add_piece, NULL);
-  sum_offsets(r->ranks, mine->pieces, mine->piece_at, mine->piece_count);
-  sum_offsets(r->ranks, mine->values, mine->value_at, mine->value_count);
-  AGREE_MPI(MPI_Alltoall(mine->pieces, 1, MPI_INT, theirs->pieces, 1, MPI_INT, r->comm));
-  AGREE_MPI(MPI_Alltoall(mine->values, 1, MPI_INT, theirs->values, 1, MPI_INT, r->comm));
-  theirs->piece_count = theirs->value_count = 0;
+  size_t received, next = 0;
+  r->piece = directory_exchange(r->comm, sizeof *r->piece, list.count, list.piece, list.destination,
+                                &received);
+  AGREE_MPI(MPI_Alltoall(count, 1, MPI_INT, told, 1, MPI_INT, r->comm));
   for (int k = 0; k < r->ranks; k++) {
-    theirs->piece_count += (size_t)theirs->pieces[k];
-    theirs->value_count += (size_t)theirs->values[k];
+    r->piece_next[k] = next;
+    r->piece_end[k] = next += (size_t)told[k];
   }
-  sum_offsets(r->ranks, theirs->pieces, theirs->piece_at, theirs->piece_count);
-  sum_offsets(r->ranks, theirs->values, theirs->value_at, theirs->value_count);
-  theirs->piece =
-      check_grow(theirs->piece, &theirs->capacity, theirs->piece_count, sizeof *theirs->piece);
-  AGREE_MPI(MPI_Alltoallv(mine->piece, mine->pieces, mine->piece_at, r->piece_type, theirs->piece,
-                          theirs->pieces, theirs->piece_at, r->piece_type, r->comm));
+  free(count);
+  free(list.piece);
+  free(list.destination);
+}
+
+/* What is left of an owner's piece in the window; count 0: it begins behind the window. */
+static overlap piece_part(const edge_rounds *r, size_t k, checkpoint_slice window, uint64_t first) {
+  return overlap_of(first + r->piece[k].at, r->piece[k].count, window);
+}
+
+static void count_values(edge_rounds *r, int other, uint32_t i, overlap part, void *to) {
+  (void)i, (void)to;
+  if (other == r->rank)
+    r->own_count += part.count;
+  else
+    r->mine.values[other] += (int)part.count;
+}
+
+/* How many values go where in a round. */
+static void begin_round(edge_rounds *r, uint64_t round) {
+  const uint64_t first = window_of(r, r->rank, 0).first;
+  const checkpoint_slice window = window_of(r, r->rank, round);
+  r->own_count = 0;
+  memset(r->mine.values, 0, (size_t)r->ranks * sizeof *r->mine.values);
+  visit_windows(r, round, count_values, NULL);
+  for (int k = 0; k < r->ranks; k++) {
+    size_t *next = &r->piece_next[k];
+    while (*next < r->piece_end[k] &&
+           first + r->piece[*next].at + r->piece[*next].count <= window.first)
+      ++*next;
+    uint64_t count = 0, part = 1;
+    for (size_t i = *next; i < r->piece_end[k] && part > 0; i++)
+      count += part = piece_part(r, i, window, first).count;
+    r->theirs.values[k] = (int)count;
+  }
+  sum_values(r->ranks, &r->mine);
+  sum_values(r->ranks, &r->theirs);
+  if (r->own_count + r->theirs.value_count != window.count)
+    CHECK_ABORT("%llu and %zu values of edges for a window of %llu",
+                (unsigned long long)r->own_count, r->theirs.value_count,
+                (unsigned long long)window.count);
+}
+
+static edge_rounds rounds_make(MPI_Comm comm, const checkpoint_state *state,
+                               const checkpoint_edge_field *field, const edge_places *places) {
+  edge_rounds r = {.comm = comm,
+                   .state = state,
+                   .field = field,
+                   .places = places,
+                   .chunk = checkpoint_chunk(places->total),
+                   .size = checkpoint_type_bytes(field->field.type)};
+  MPI_Comm_rank(comm, &r.rank);
+  MPI_Comm_size(comm, &r.ranks);
+  r.mine = flow_make(r.ranks);
+  r.theirs = flow_make(r.ranks);
+  r.piece_next = check_allocate(2 * (size_t)r.ranks, sizeof *r.piece_next);
+  r.piece_end = r.piece_next + r.ranks;
+  MPI_Type_contiguous((int)r.size, MPI_BYTE, &r.value_type);
+  MPI_Type_commit(&r.value_type);
+  tell_pieces(&r);
+  return r;
+}
+
+static void rounds_free(edge_rounds *r) {
+  MPI_Type_free(&r->value_type);
+  free(r->mine.values);
+  free(r->theirs.values);
+  free(r->piece);
+  free(r->piece_next);
+  free(r->sent.bytes);
+  free(r->got.bytes);
+  free(r->ordered.bytes);
 }
 
 /* ---- saving ---- */
 
 typedef struct {
-  char *next;     /* where the next values go */
-  char *whole;    /* of one neuron */
+  char *next;     /* where the next values for another rank go */
+  char *window;   /* this rank's own */
+  char *whole;    /* of one neuron that lies in several windows */
   uint32_t taken; /* the neuron that `whole` holds; UINT32_MAX: none */
   size_t capacity;
 } outbox;
 
-static void take_values(edge_rounds *r, uint32_t i, overlap part, void *to) {
+static void take_values(edge_rounds *r, int other, uint32_t i, overlap part, void *to) {
   outbox *o = to;
+  const checkpoint_edge_field *field = r->field;
+  const uint32_t count = r->places->count[i], local = r->places->local[i];
+  const bool own = other == r->rank;
+  char *at = own ? o->window + part.at * r->size : o->next;
+  if (!own) o->next += part.count * r->size;
+  if (part.count == count) {
+    field->take(field->context, local, at);
+    return;
+  }
   if (o->taken != i) {
-    o->whole = check_grow(o->whole, &o->capacity, r->places->count[i] * r->size, 1);
-    r->field->take(r->field->context, r->places->local[i], o->whole);
+    o->whole = check_grow(o->whole, &o->capacity, count * r->size, 1);
+    field->take(field->context, local, o->whole);
     o->taken = i;
   }
-  memcpy(o->next, o->whole + part.from * r->size, part.count * r->size);
-  o->next += part.count * r->size;
+  memcpy(at, o->whole + part.from * r->size, part.count * r->size);
 }
 
-/* Between values by rank and the window they belong into. */
-static void place_values(const edge_rounds *r, char *values, char *window, bool into_window) {
-  for (size_t k = 0; k < r->theirs.piece_count; k++) {
-    const size_t bytes = r->theirs.piece[k].count * r->size;
-    char *at = window + r->theirs.piece[k].at * r->size;
-    if (into_window)
-      memcpy(at, values, bytes);
-    else
-      memcpy(values, at, bytes);
-    values += bytes;
-  }
+/* Between values by owner and the window they belong into. */
+static void place_values(const edge_rounds *r, uint64_t round, char *values, char *window,
+                         bool into_window) {
+  const uint64_t first = window_of(r, r->rank, 0).first;
+  const checkpoint_slice mine = window_of(r, r->rank, round);
+  for (int k = 0; k < r->ranks; k++)
+    for (size_t i = r->piece_next[k]; i < r->piece_end[k]; i++) {
+      const overlap part = piece_part(r, i, mine, first);
+      if (part.count == 0) break;
+      const size_t bytes = part.count * r->size;
+      char *at = window + part.at * r->size;
+      if (into_window)
+        memcpy(at, values, bytes);
+      else
+        memcpy(values, at, bytes);
+      values += bytes;
+    }
 }
 
 static void save_round(edge_rounds *r, uint64_t round, checkpoint_set *set, outbox *out) {
-  tell_pieces(r, round);
-  char *sent = room(r, &r->sent, r->mine.value_count);
-  out->next = sent;
+  const checkpoint_slice window = window_of(r, r->rank, round);
+  begin_round(r, round);
+  out->next = room(r, &r->sent, r->mine.value_count);
+  out->window = room(r, &r->ordered, window.count);
   visit_windows(r, round, take_values, out);
   char *got = room(r, &r->got, r->theirs.value_count);
-  AGREE_MPI(MPI_Alltoallv(sent, r->mine.values, r->mine.value_at, r->value_type, got,
+  AGREE_MPI(MPI_Alltoallv(r->sent.bytes, r->mine.values, r->mine.value_at, r->value_type, got,
                           r->theirs.values, r->theirs.value_at, r->value_type, r->comm));
-  const checkpoint_slice window = window_of(r, r->rank, round);
-  if (r->theirs.value_count != window.count)
-    CHECK_ABORT("%zu values of edges for a window of %llu", r->theirs.value_count,
-                (unsigned long long)window.count);
-  char *ordered = room(r, &r->ordered, window.count);
-  place_values(r, got, ordered, true);
-  checkpoint_set_write(set, window.first, window.count, ordered);
+  place_values(r, round, got, out->window, true);
+  checkpoint_set_write(set, window.first, window.count, out->window);
 }
 
 static void write_field(checkpoint_file *f, const checkpoint_state *state,
@@ -420,35 +483,44 @@ void checkpoint_edges_write(checkpoint_file *f, const checkpoint_state *state) {
 /* ---- restoring ---- */
 
 typedef struct {
-  const char *next; /* values that came, by rank */
-  char **whole;     /* [neurons] of neurons that have come in part */
-  uint32_t *have;   /* [neurons] */
+  const char *next;   /* values that came from other ranks, by rank */
+  const char *window; /* this rank's own */
+  char **whole;       /* [neurons] of neurons that have come in part */
+  uint32_t *have;     /* [neurons] */
 } inbox;
 
-static void give_values(edge_rounds *r, uint32_t i, overlap part, void *to) {
+static void give_values(edge_rounds *r, int other, uint32_t i, overlap part, void *to) {
   inbox *in = to;
-  const uint32_t count = r->places->count[i];
+  const bool own = other == r->rank;
+  const checkpoint_edge_field *field = r->field;
+  const uint32_t count = r->places->count[i], local = r->places->local[i];
+  const char *at = own ? in->window + part.at * r->size : in->next;
+  if (!own) in->next += part.count * r->size;
+  if (part.count == count) {
+    field->give(field->context, local, at);
+    return;
+  }
   if (!in->whole[i]) in->whole[i] = check_allocate_raw(count, r->size);
-  memcpy(in->whole[i] + part.from * r->size, in->next, part.count * r->size);
-  in->next += part.count * r->size;
+  memcpy(in->whole[i] + part.from * r->size, at, part.count * r->size);
   in->have[i] += part.count;
   if (in->have[i] < count) return;
-  r->field->give(r->field->context, r->places->local[i], in->whole[i]);
+  field->give(field->context, local, in->whole[i]);
   free(in->whole[i]);
   in->whole[i] = NULL;
 }
 
 static err restore_round(edge_rounds *r, uint64_t round, checkpoint_set *set, inbox *in) {
-  tell_pieces(r, round);
+  begin_round(r, round);
   const checkpoint_slice window = window_of(r, r->rank, round);
   char *ordered = room(r, &r->ordered, window.count);
   const err e = checkpoint_set_read(set, window.first, window.count, ordered);
   char *sent = room(r, &r->sent, r->theirs.value_count);
-  if (e == OK) place_values(r, sent, ordered, false);
+  if (e == OK) place_values(r, round, sent, ordered, false);
   char *got = room(r, &r->got, r->mine.value_count);
   AGREE_MPI(MPI_Alltoallv(sent, r->theirs.values, r->theirs.value_at, r->value_type, got,
                           r->mine.values, r->mine.value_at, r->value_type, r->comm));
   in->next = got;
+  in->window = ordered;
   if (e == OK) visit_windows(r, round, give_values, in);
   return e;
 }

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE /* fallocate */
 #include "checkpoint_file.h"
 #include "agree.h"
-#include "checkpoint_seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +17,9 @@ struct checkpoint_file {
   MPI_Comm comm;
   int rank;
   char *path;
-  hid_t file, collective; /* transfer properties */
-  int descriptor;         /* of a file that is written, for early_sync; else -1 */
+  hid_t file, collective, independent; /* two: transfer properties */
+  int descriptor;                      /* of a file that is written, for early_sync; else -1 */
+  checkpoint_seal_blocks *known;
 };
 
 struct checkpoint_set {
@@ -28,6 +28,11 @@ struct checkpoint_set {
   checkpoint_type type;
   hid_t set, checksums; /* checksums -1: Fletcher32 instead */
   uint64_t size, chunk;
+  /* While a large dataset is written: where each chunk stands in the file, 0 where that is not
+   * known; checksums of this rank's chunks, which are consecutive. */
+  uint64_t *place, *hash;
+  uint64_t hash_first, hash_count;
+  size_t hash_capacity;
 };
 
 static const struct {
@@ -116,12 +121,14 @@ static checkpoint_file *file_new(MPI_Comm comm, const char *path) {
   f->file = f->descriptor = -1;
   f->collective = H5Pcreate(H5P_DATASET_XFER);
   H5Pset_dxpl_mpio(f->collective, H5FD_MPIO_COLLECTIVE);
+  f->independent = H5Pcreate(H5P_DATASET_XFER); /* each rank for itself */
   return f;
 }
 
 static void file_free(checkpoint_file *f) {
   if (f->descriptor >= 0) close(f->descriptor);
   H5Pclose(f->collective);
+  H5Pclose(f->independent);
   MPI_Comm_free(&f->comm);
   free(f->path);
   free(f);
@@ -184,8 +191,9 @@ static hid_t create_hdf5(checkpoint_file *f) {
 }
 
 err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes,
-                           checkpoint_file **made) {
+                           checkpoint_seal_blocks *known, checkpoint_file **made) {
   checkpoint_file *f = file_new(comm, path);
+  f->known = known;
   err e = agree(f->comm, f->rank == 0 ? make_empty(path) : OK);
   if (e == OK) {
     f->file = create_hdf5(f);
@@ -214,9 +222,6 @@ err checkpoint_file_open(MPI_Comm comm, const char *path, checkpoint_file **open
 }
 
 void checkpoint_file_close(checkpoint_file *f) {
-  unsigned intent = 0;
-  H5Fget_intent(f->file, &intent);
-  if (intent & H5F_ACC_RDWR) WRITE(H5Fflush(f->file, H5F_SCOPE_GLOBAL), "the last of the file");
   WRITE(H5Fclose(f->file), "the last of the file");
   file_free(f);
 }
@@ -360,6 +365,24 @@ static char *checksum_path(const char *path) {
   return other;
 }
 
+/* Chunks are allocated when the dataset is made, as always in parallel HDF5. Addresses count from
+ * behind the user block before HDF5 1.14.4. */
+static uint64_t *chunk_places(const checkpoint_set *s) {
+  const uint64_t base = H5_VERSION_GE(1, 14, 4) ? 0 : CHECKPOINT_SEAL_BYTES;
+  const uint64_t chunks = (s->size + s->chunk - 1) / s->chunk;
+  uint64_t *place = check_allocate(chunks, sizeof *place);
+  for (uint64_t i = 0; i < chunks; i++) {
+    const hsize_t at = i * s->chunk;
+    unsigned filters;
+    haddr_t address;
+    hsize_t bytes;
+    const bool is = H5Dget_chunk_info_by_coord(s->set, &at, &filters, &address, &bytes) >= 0;
+    if (is && address != HADDR_UNDEF && bytes == s->chunk * types[s->type].bytes)
+      place[i] = address + base;
+  }
+  return place;
+}
+
 checkpoint_set *checkpoint_set_create(checkpoint_file *f, const char *parent,
                                       const checkpoint_field *field, uint64_t size, bool large) {
   checkpoint_set *s = set_new(f, parent, field->name);
@@ -375,6 +398,7 @@ checkpoint_set *checkpoint_set_create(checkpoint_file *f, const char *parent,
     s->checksums = create_dataset(f, beside, H5T_STD_U64LE, chunks, 4096, true);
     put_text(f, s->checksums, "unit", "");
     put_text(f, s->checksums, "description", "XXH3-64 of each chunk's values as stored");
+    s->place = chunk_places(s);
     free(beside);
   }
   return s;
@@ -430,8 +454,8 @@ uint64_t checkpoint_set_size(const checkpoint_set *s) { return s->size; }
 
 uint64_t checkpoint_set_chunk(const checkpoint_set *s) { return s->chunk; }
 
-static herr_t transfer(checkpoint_file *f, bool write, hid_t set, hid_t type, hsize_t first,
-                       hsize_t count, void *value) {
+static herr_t transfer(hid_t how, bool write, hid_t set, hid_t type, hsize_t first, hsize_t count,
+                       void *value) {
   uint64_t nothing = 0;
   hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
   if (count == 0) {
@@ -440,24 +464,34 @@ static herr_t transfer(checkpoint_file *f, bool write, hid_t set, hid_t type, hs
     value = &nothing;
   } else
     H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &count, NULL);
-  const herr_t status = write ? H5Dwrite(set, type, memory, space, f->collective, value)
-                              : H5Dread(set, type, memory, space, f->collective, value);
+  const herr_t status = write ? H5Dwrite(set, type, memory, space, how, value)
+                              : H5Dread(set, type, memory, space, how, value);
   H5Sclose(memory);
   H5Sclose(space);
   return status;
 }
 
-/* XXH3-64 of each chunk of values first .. first + count - 1; the caller frees. */
-static uint64_t *hash_chunks(const checkpoint_set *s, uint64_t count, const void *value,
-                             uint64_t *chunks) {
+/* XXH3-64 of each chunk of `count` values, which begin at a chunk; the chunks. */
+static uint64_t hash_chunks(const checkpoint_set *s, uint64_t count, const void *value,
+                            uint64_t *hash) {
   const size_t bytes = types[s->type].bytes;
-  *chunks = (count + s->chunk - 1) / s->chunk;
-  uint64_t *hash = check_allocate(*chunks, sizeof *hash);
-  for (uint64_t i = 0; i < *chunks; i++) {
+  const uint64_t chunks = (count + s->chunk - 1) / s->chunk;
+  for (uint64_t i = 0; i < chunks; i++) {
     const uint64_t at = i * s->chunk, n = count - at < s->chunk ? count - at : s->chunk;
     hash[i] = XXH3_64bits((const char *)value + at * bytes, n * bytes);
   }
-  return hash;
+  return chunks;
+}
+
+/* Whole chunks that stand one behind the other in the file are noted for the seal in one go. */
+static void note_chunks(checkpoint_set *s, uint64_t first, uint64_t count, const char *value) {
+  const uint64_t bytes = s->chunk * types[s->type].bytes, end = first + count / s->chunk;
+  for (uint64_t i = first, last; i < end; i = last) {
+    for (last = i + 1; last < end && s->place[last] == s->place[last - 1] + bytes;) last++;
+    if (s->place[i] > 0)
+      checkpoint_seal_note(s->f->known, s->place[i], (last - i) * bytes,
+                           value + (i - first) * bytes);
+  }
 }
 
 /* The disk begins to write while values are still gathered; the sync at the end has less to wait
@@ -469,26 +503,33 @@ static void early_sync(const checkpoint_file *f) {
 
 void checkpoint_set_write(checkpoint_set *s, uint64_t first, uint64_t count, const void *value) {
   checkpoint_file *f = s->f;
-  WRITE(transfer(f, true, s->set, memory_type(s->type), first, count, (void *)value), s->name);
-  if (s->checksums < 0) return;
-  uint64_t chunks;
-  uint64_t *hash = hash_chunks(s, count, value, &chunks);
-  WRITE(transfer(f, true, s->checksums, H5T_NATIVE_UINT64, first / s->chunk, chunks, hash),
+  const bool large = s->checksums >= 0;
+  /* Ranks that wait for each other in every round would wait for each other's disk. */
+  WRITE(transfer(large ? f->independent : f->collective, true, s->set, memory_type(s->type), first,
+                 count, (void *)value),
         s->name);
-  free(hash);
+  if (!large || count == 0) return;
   early_sync(f);
+  const uint64_t chunk = first / s->chunk, chunks = (count + s->chunk - 1) / s->chunk;
+  if (s->hash_count == 0) s->hash_first = chunk;
+  if (s->hash_first + s->hash_count != chunk) CHECK_ABORT("chunks of %s out of order", s->name);
+  s->hash = check_grow(s->hash, &s->hash_capacity, s->hash_count + chunks, sizeof *s->hash);
+  s->hash_count += hash_chunks(s, count, value, s->hash + s->hash_count);
+  note_chunks(s, chunk, count, value);
 }
 
 err checkpoint_set_read(checkpoint_set *s, uint64_t first, uint64_t count, void *value) {
   checkpoint_file *f = s->f;
   err e = OK;
-  if (transfer(f, false, s->set, memory_type(s->type), first, count, value) < 0)
+  if (transfer(f->collective, false, s->set, memory_type(s->type), first, count, value) < 0)
     e = unreadable(f, s->name);
   if (s->checksums < 0) return agree(f->comm, e);
-  uint64_t chunks;
-  uint64_t *hash = hash_chunks(s, count, value, &chunks);
+  const uint64_t chunks = (count + s->chunk - 1) / s->chunk;
+  uint64_t *hash = check_allocate(chunks, sizeof *hash);
   uint64_t *stored = check_allocate(chunks, sizeof *stored);
-  if (transfer(f, false, s->checksums, H5T_NATIVE_UINT64, first / s->chunk, chunks, stored) < 0)
+  hash_chunks(s, count, value, hash);
+  if (transfer(f->collective, false, s->checksums, H5T_NATIVE_UINT64, first / s->chunk, chunks,
+               stored) < 0)
     e = unreadable(f, s->name);
   for (uint64_t i = 0; e == OK && i < chunks; i++)
     if (hash[i] != stored[i])
@@ -501,8 +542,15 @@ err checkpoint_set_read(checkpoint_set *s, uint64_t first, uint64_t count, void 
 
 void checkpoint_set_close(checkpoint_set *s) {
   if (!s) return;
+  checkpoint_file *f = s->f;
+  if (s->place)
+    WRITE(transfer(f->collective, true, s->checksums, H5T_NATIVE_UINT64, s->hash_first,
+                   s->hash_count, s->hash),
+          s->name);
   if (s->set >= 0) H5Dclose(s->set);
   if (s->checksums >= 0) H5Dclose(s->checksums);
+  free(s->place);
+  free(s->hash);
   free(s->name);
   free(s->unit);
   free(s->description);

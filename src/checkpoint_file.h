@@ -11,18 +11,20 @@
 #define SHINKEI_CHECKPOINT_FILE_H
 
 #include "checkpoint.h"
+#include "checkpoint_seal.h"
 
 typedef struct checkpoint_file checkpoint_file;
 
 LOCAL size_t checkpoint_type_bytes(checkpoint_type type);
 LOCAL const char *checkpoint_type_name(checkpoint_type type);
 
-/* Create, replacing what is there; `bytes` is what it will take, claimed on the disk here.
- * ERR_ENVIRONMENT: no room, or no permission; nothing is left behind.                         */
+/* Create, replacing what is there; `bytes` is what it will take, claimed on the disk here. Blocks
+ * of large datasets that this rank writes are noted in `known`, which is borrowed until the file is
+ * closed. ERR_ENVIRONMENT: no room, or no permission; nothing is left behind. */
 COLLECTIVE err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes,
-                                      checkpoint_file **made);
+                                      checkpoint_seal_blocks *known, checkpoint_file **made);
 COLLECTIVE err checkpoint_file_open(MPI_Comm comm, const char *path, checkpoint_file **opened);
-/* Hands all to the operating system. */
+/* Hands all to the operating system, which need not have it on the disk yet. */
 COLLECTIVE void checkpoint_file_close(checkpoint_file *f);
 LOCAL const char *checkpoint_file_path(const checkpoint_file *f);
 LOCAL MPI_Comm checkpoint_file_comm(const checkpoint_file *f);
@@ -62,8 +64,8 @@ COLLECTIVE err checkpoint_set_open(checkpoint_file *f, const char *parent,
                                    checkpoint_set **opened);
 LOCAL uint64_t checkpoint_set_size(const checkpoint_set *s);
 LOCAL uint64_t checkpoint_set_chunk(const checkpoint_set *s);
-/* This rank's elements; for a large dataset they begin at a chunk and end at one or at the end of
- * the dataset. May be empty. */
+/* This rank's elements; for a large dataset they begin at a chunk, behind those of the last call,
+ * and end at one or at the end of the dataset. May be empty. */
 COLLECTIVE void checkpoint_set_write(checkpoint_set *s, uint64_t first, uint64_t count,
                                      const void *value);
 COLLECTIVE err checkpoint_set_read(checkpoint_set *s, uint64_t first, uint64_t count, void *value);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { BLOCK_BYTES = 4 << 20 };
+enum { BLOCK_BYTES = 256 << 10 };
 static const char MAGIC[] = "shinkei checkpoint ";
 
 static void write_seal(char seal[CHECKPOINT_SEAL_BYTES], uint64_t bytes, const uint64_t sum[2]) {
@@ -37,31 +37,93 @@ static int read_all(int file, void *to, size_t bytes, off_t at) {
   return 0;
 }
 
-/* This rank's share of the blocks, added to sum. */
-static int hash_share(int file, uint64_t bytes, int rank, int ranks, uint64_t sum[2]) {
-  const uint64_t body = bytes - CHECKPOINT_SEAL_BYTES;
-  const uint64_t blocks = (body + BLOCK_BYTES - 1) / BLOCK_BYTES;
-  char *block = check_allocate_raw(BLOCK_BYTES, 1);
-  int status = 0;
-  for (uint64_t i = blocks * (uint64_t)rank / (uint64_t)ranks;
-       status == 0 && i < blocks * ((uint64_t)rank + 1) / (uint64_t)ranks; i++) {
-    const uint64_t at = i * BLOCK_BYTES;
-    const size_t size = body - at < BLOCK_BYTES ? (size_t)(body - at) : BLOCK_BYTES;
-    status = read_all(file, block, size, (off_t)(at + CHECKPOINT_SEAL_BYTES));
-    if (status) break;
-    const XXH128_hash_t hash = XXH3_128bits_withSeed(block, size, i);
-    sum[0] += hash.low64;
-    sum[1] += hash.high64;
+/* ---- blocks ---- */
+
+static uint64_t blocks_of(uint64_t bytes) {
+  return (bytes - CHECKPOINT_SEAL_BYTES + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+void checkpoint_seal_note(checkpoint_seal_blocks *known, uint64_t at, uint64_t bytes,
+                          const void *data) {
+  if (at < CHECKPOINT_SEAL_BYTES) CHECK_ABORT("a note of what stands in the seal");
+  const uint64_t begin = at - CHECKPOINT_SEAL_BYTES, end = begin + bytes;
+  for (uint64_t i = (begin + BLOCK_BYTES - 1) / BLOCK_BYTES; (i + 1) * BLOCK_BYTES <= end; i++) {
+    const XXH128_hash_t hash =
+        XXH3_128bits_withSeed((const char *)data + (i * BLOCK_BYTES - begin), BLOCK_BYTES, i);
+    known->sum[0] += hash.low64;
+    known->sum[1] += hash.high64;
+    if (known->count == 0) known->first_hash = hash.low64;
+    known->block =
+        check_grow(known->block, &known->capacity, known->count + 1, sizeof *known->block);
+    known->block[known->count++] = i;
   }
-  free(block);
+}
+
+/* Hash of a block that is read. */
+static int hash_block(int file, uint64_t bytes, uint64_t i, char *room, XXH128_hash_t *hash) {
+  const uint64_t at = CHECKPOINT_SEAL_BYTES + i * BLOCK_BYTES;
+  const size_t size = bytes - at < BLOCK_BYTES ? (size_t)(bytes - at) : BLOCK_BYTES;
+  const int status = read_all(file, room, size, (off_t)at);
+  if (status == 0) *hash = XXH3_128bits_withSeed(room, size, i);
   return status;
 }
 
-/* Length and checksum of the file, the same on all ranks. */
-static err hash_file(MPI_Comm comm, const char *path, int file, uint64_t *bytes, uint64_t sum[2]) {
-  int rank, ranks;
+static bool is_marked(const unsigned char *mark, uint64_t i) {
+  return mark && mark[i / 8] >> (i % 8) & 1;
+}
+
+/* This rank's share of the blocks that are not marked (NULL: of all), added to sum. */
+static int hash_share(MPI_Comm comm, int file, uint64_t bytes, const unsigned char *mark,
+                      uint64_t sum[2]) {
+  int rank, ranks, status = 0;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &ranks);
+  const uint64_t blocks = blocks_of(bytes);
+  uint64_t left = 0, next = 0;
+  for (uint64_t i = 0; i < blocks; i++) left += !is_marked(mark, i);
+  const uint64_t first = left * (uint64_t)rank / (uint64_t)ranks;
+  const uint64_t end = left * ((uint64_t)rank + 1) / (uint64_t)ranks;
+  char *room = check_allocate_raw(BLOCK_BYTES, 1);
+  for (uint64_t i = 0; status == 0 && i < blocks && next < end; i++) {
+    XXH128_hash_t hash = {0};
+    if (is_marked(mark, i) || next++ < first) continue;
+    status = hash_block(file, bytes, i, room, &hash);
+    sum[0] += hash.low64;
+    sum[1] += hash.high64;
+  }
+  free(room);
+  return status;
+}
+
+/* Is what this rank noted first there? */
+static bool is_there(int file, uint64_t bytes, const checkpoint_seal_blocks *known) {
+  XXH128_hash_t hash;
+  if (known->count == 0) return true;
+  if (known->block[known->count - 1] >= blocks_of(bytes)) return false;
+  char *room = check_allocate_raw(BLOCK_BYTES, 1);
+  const bool is =
+      hash_block(file, bytes, known->block[0], room, &hash) == 0 && hash.low64 == known->first_hash;
+  free(room);
+  return is;
+}
+
+/* The blocks that any rank has noted, a bit each; NULL: nothing is noted, or not to be trusted. */
+static unsigned char *mark_known(MPI_Comm comm, int file, uint64_t bytes,
+                                 const checkpoint_seal_blocks *known) {
+  int says[2] = {known->count == 0, is_there(file, bytes, known)}, all[2];
+  AGREE_MPI(MPI_Allreduce(says, all, 2, MPI_INT, MPI_LAND, comm));
+  if (all[0] || !all[1]) return NULL;
+  const size_t size = (size_t)(blocks_of(bytes) / 8 + 1);
+  unsigned char *mark = check_allocate(size, 1);
+  for (size_t i = 0; i < known->count; i++)
+    mark[known->block[i] / 8] |= (unsigned char)(1 << (known->block[i] % 8));
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, mark, (int)size, MPI_UNSIGNED_CHAR, MPI_BOR, comm));
+  return mark;
+}
+
+/* Length and checksum of the file, the same on all ranks; `known` may be NULL. */
+static err hash_file(MPI_Comm comm, const char *path, int file, const checkpoint_seal_blocks *known,
+                     uint64_t *bytes, uint64_t sum[2]) {
   struct stat status;
   uint64_t mine[2] = {0};
   err e = OK;
@@ -70,26 +132,35 @@ static err hash_file(MPI_Comm comm, const char *path, int file, uint64_t *bytes,
   else if (status.st_size < CHECKPOINT_SEAL_BYTES)
     e = check_fail(ERR_USER, "%s: has %lld bytes, which is no whole checkpoint", path,
                    (long long)status.st_size);
-  else if (hash_share(file, (uint64_t)status.st_size, rank, ranks, mine) != 0)
-    e = check_fail(ERR_ENVIRONMENT, "%s: cannot be read: %s", path, strerror(errno));
   if ((e = agree(comm, e)) != OK) return e;
   *bytes = (uint64_t)status.st_size;
+  unsigned char *mark = known ? mark_known(comm, file, *bytes, known) : NULL;
+  if (mark) memcpy(mine, known->sum, sizeof mine);
+  if (hash_share(comm, file, *bytes, mark, mine) != 0)
+    e = check_fail(ERR_ENVIRONMENT, "%s: cannot be read: %s", path, strerror(errno));
+  free(mark);
+  if ((e = agree(comm, e)) != OK) return e;
   AGREE_MPI(MPI_Allreduce(mine, sum, 2, MPI_UINT64_T, MPI_SUM, comm));
   return OK;
 }
 
-err checkpoint_seal_put(MPI_Comm comm, const char *path, uint64_t *bytes) {
+/* ---- putting and checking ---- */
+
+err checkpoint_seal_put(MPI_Comm comm, const char *path, const checkpoint_seal_blocks *known,
+                        uint64_t *bytes) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   uint64_t sum[2];
-  const int file = open(path, (rank == 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-  err e = hash_file(comm, path, file, bytes, sum);
+  const int file = open(path, O_RDWR | O_CLOEXEC);
+  err e = hash_file(comm, path, file, known, bytes, sum);
+  /* Every rank's part of the body is on the disk before the seal says that it is whole. */
+  if (e == OK && fsync(file) != 0)
+    e = check_fail(ERR_ENVIRONMENT, "%s: cannot be written: %s", path, strerror(errno));
+  e = agree(comm, e);
   if (e == OK && rank == 0) {
     char seal[CHECKPOINT_SEAL_BYTES];
     write_seal(seal, *bytes, sum);
-    /* The body is on the disk before the seal says that it is whole. */
-    if (fsync(file) != 0 || pwrite(file, seal, sizeof seal, 0) != (ssize_t)sizeof seal ||
-        fsync(file) != 0)
+    if (pwrite(file, seal, sizeof seal, 0) != (ssize_t)sizeof seal || fsync(file) != 0)
       e = check_fail(ERR_ENVIRONMENT, "%s: cannot be written: %s", path, strerror(errno));
   }
   if (file >= 0) close(file);
@@ -124,7 +195,7 @@ err checkpoint_seal_check(MPI_Comm comm, const char *path) {
   else
     e = check_version(path, found);
   e = agree(comm, e);
-  if (e == OK) e = hash_file(comm, path, file, &bytes, sum);
+  if (e == OK) e = hash_file(comm, path, file, NULL, &bytes, sum);
   if (e == OK) {
     write_seal(wanted, bytes, sum);
     if (memcmp(found, wanted, sizeof wanted) != 0)

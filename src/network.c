@@ -269,6 +269,10 @@ int network_projection_delays(const network *n, int projection) {
                                                    : from_file;
 }
 
+uint64_t network_edges_hash(const network *n, int projection) {
+  return n->projection[projection].edges.hash;
+}
+
 bool network_is_collected(const network *n, int projection) {
   return network_rule_is_collected(n->m->projection[projection].rule);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 typedef struct { /* what every message begins with, and where reading stands */
   MPI_Comm comm;
@@ -251,6 +252,23 @@ static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_fil
   return e;
 }
 
+/* Sum, over all edges and modulo 2^64, of a hash of each with its position: whatever rank reads it.
+ */
+static uint64_t hash_edges(const reader *r, const network_file_slice *s) {
+  uint64_t mine = 0, all;
+  for (size_t i = 0; i < s->count; i++) {
+    const struct {
+      uint64_t position;
+      uint32_t source, target;
+      double weight, delay;
+    } edge = {s->first + i, s->source[i], s->target[i], s->weight ? s->weight[i] : 0,
+              s->delay ? s->delay[i] : 0};
+    mine += XXH3_64bits(&edge, sizeof edge);
+  }
+  AGREE_MPI(MPI_Allreduce(&mine, &all, 1, MPI_UINT64_T, MPI_SUM, r->comm));
+  return all;
+}
+
 err network_file_read(MPI_Comm comm, const char *name, const model_projection *p, uint32_t sources,
                       uint32_t targets, network_file_slice *read) {
   reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
@@ -258,7 +276,8 @@ err network_file_read(MPI_Comm comm, const char *name, const model_projection *p
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   err e = agree(comm, open_file(&r));
   if (e == OK) e = agree(comm, open_population(&r));
-  if (e == OK) e = read_edges(&r, sources, targets, read);
+  if (e == OK) e = agree(comm, read_edges(&r, sources, targets, read));
+  if (e == OK) read->hash = hash_edges(&r, read);
   if (r.edges >= 0) H5Gclose(r.edges);
   if (r.file >= 0) H5Fclose(r.file);
   return agree(comm, e);

@@ -13,6 +13,7 @@ typedef struct {
   double *weight;            /* [count] the weight attribute; NULL where none is asked */
   double *delay;             /* [count] [ms] likewise                               */
   bool weights_are_integers; /* by the type of the dataset                          */
+  uint64_t hash;             /* of all the file's edges, see network_edges_hash; on every rank */
 } network_file_slice;
 
 /* Read /edges/<p->edges> of p->file (its only edge population where p->edges is NULL). `name`: of

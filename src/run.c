@@ -46,12 +46,11 @@ typedef struct {
   record *r;
   stepper *w;
   char *folder;
-  checkpoint *from;  /* where the run goes on; NULL: from the beginning */
-  int64_t first;     /* steps before this run */
-  char *status;      /* how it ended, in words */
-  stop_reason ended; /* STOP_NOT: it is complete */
-  bool unsaved;      /* the last checkpoint could not be written */
-  double begun;      /* [s] MPI_Wtime */
+  checkpoint *from; /* where the run goes on; NULL: from the beginning */
+  int64_t first;    /* steps before this run */
+  run_save saving;
+  char *status; /* how it ended, in words */
+  double begun; /* [s] MPI_Wtime */
   run_build_cost cost;
   double simulate_s;
 } run;
@@ -78,15 +77,16 @@ static err simulate(run *x) {
   const int64_t last = model_steps(x->m, x->m->warm_up) + model_steps(x->m, x->m->duration);
   const double start = MPI_Wtime();
   const run_progress progress = run_progress_start(x->rank, x->first, last, x->m->dt);
-  run_save saving = run_save_start(x->comm, x->options, x->folder, x->begun, &x->s, x->r, x->w);
+  run_save *saving = &x->saving;
+  *saving = run_save_start(x->comm, x->options, x->folder, x->begun, &x->s, x->r, x->w);
   enum { STRETCHES_A_FLUSH = 10 }; /* a flush costs some 20 ms, however few spikes there are */
   int64_t stretch = 16, flushed = x->first;
   err e = OK;
   watchdog_start(x->rank, x->options->watchdog);
-  for (int64_t done = x->first; done < last && e == OK && saving.ended == STOP_NOT;) {
+  for (int64_t done = x->first; done < last && e == OK && saving->ended == STOP_NOT;) {
     const double begun = MPI_Wtime();
     int64_t steps = stretch < last - done ? stretch : last - done;
-    const int64_t distance = run_save_distance(&saving, done);
+    const int64_t distance = run_save_distance(saving, done);
     if (distance < steps) steps = distance;
     const uint64_t before = step_spikes_counted(x->w);
     step_run(x->w, done += steps);
@@ -100,12 +100,10 @@ static err simulate(run *x) {
     run_progress_show(&progress, done,
                       (double)(step_spikes_counted(x->w) - before) / neurons / seconds);
     stretch = next_stretch(steps, MPI_Wtime() - begun);
-    if (e == OK && done < last) run_save_look(&saving, MPI_Wtime() - begun, &stretch);
+    if (e == OK && done < last) run_save_look(saving, MPI_Wtime() - begun, &stretch);
   }
-  if (e == OK) run_save_end(&saving);
-  x->ended = saving.ended;
-  x->unsaved = saving.failed;
-  x->status = run_save_status(&saving);
+  if (e == OK) run_save_end(saving);
+  x->status = run_save_status(saving);
   run_progress_end(&progress);
   MPI_Barrier(x->comm);
   watchdog_stop();
@@ -137,6 +135,8 @@ static err make_ready(run *x) {
     if (e == OK) x->w = step_create(&x->s, x->r);
     return e;
   }
+  e = run_restart_check(x->comm, x->from, &x->s);
+  if (e != OK) return e;
   const record_position at = checkpoint_tell(x->from).position;
   e = record_resume(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &at, &x->r);
   if (e != OK) return e;
@@ -162,10 +162,11 @@ static err finish(run *x, err e) {
                            .build_s = x->cost.build_s,
                            .simulate_s = x->simulate_s,
                            .partition_s = x->cost.partition_s,
+                           .saving = &x->saving,
                            .steps = step_done(x->w) - x->first,
                            .steps_before = x->first};
   e = run_report(x->comm, &facts, &x->s, x->w, &totals);
-  if (e == OK && x->unsaved)
+  if (e == OK && x->saving.failed)
     e = check_fail(ERR_ENVIRONMENT, "%s: %s: the last one too", x->folder, x->status);
   return e;
 }
@@ -184,7 +185,7 @@ err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
   if (e == OK) e = make_ready(&x);
   if (e == OK) e = simulate(&x);
   e = finish(&x, e);
-  *early = x.ended != STOP_NOT;
+  *early = x.saving.ended != STOP_NOT;
   checkpoint_close(x.from);
   free(x.folder);
   free(x.status);

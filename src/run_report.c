@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static double sum_of(MPI_Comm comm, double mine) {
   double all;
@@ -51,15 +50,6 @@ static void gather_costs(MPI_Comm comm, const shard *s, const stepper *w, summar
   out->edge_cut = out->volume_rate = NAN; /* shinkei partition tells */
 }
 
-/* The effective model as text; the caller frees it. */
-static char *model_text(const model *m, size_t *length) {
-  char *text = NULL;
-  FILE *memory = open_memstream(&text, length);
-  if (!memory || model_write(m, memory) != OK || fclose(memory) != 0)
-    CHECK_ABORT("the effective model cannot be written to memory");
-  return text;
-}
-
 err run_report_model(MPI_Comm comm, const model *m, const char *folder) {
   int rank;
   MPI_Comm_rank(comm, &rank);
@@ -83,9 +73,14 @@ static void print_essence(const summary *s, const char *folder) {
          s->simulate_s, s->rtf);
   printf("%" PRIu64
          " spikes (%.3f Hz), %.4g synaptic events a second, %.2f bytes a synapse, peak memory "
-         "%.2f GB\nspike digest %s\nresults in %s\n",
+         "%.2f GB\n",
          s->spikes, s->rate_hz, s->events_per_s, s->bytes_per_synapse,
-         (double)s->peak_rss_sum / 1e9, s->spike_digest, folder);
+         (double)s->peak_rss_sum / 1e9);
+  if (s->checkpoints > 0)
+    printf("%" PRIu64 " checkpoint%s: the last of %.3f MB in %.3f s, the slowest in %.3f s\n",
+           s->checkpoints, s->checkpoints == 1 ? "" : "s", (double)s->checkpoint_bytes / 1e6,
+           s->checkpoint_s, s->checkpoint_max_s);
+  printf("spike digest %s\nresults in %s\n", s->spike_digest, folder);
 }
 
 err run_report(MPI_Comm comm, const run_facts *facts, const shard *s, const stepper *w,
@@ -94,14 +89,11 @@ err run_report(MPI_Comm comm, const run_facts *facts, const shard *s, const step
   int rank, ranks;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &ranks);
-  char digest[33], hash[17], path[4200];
-  size_t length;
-  char *text = model_text(m, &length);
-  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)XXH3_64bits(text, length));
-  free(text);
+  char digest[33], hash[33], path[4200];
+  const run_save *saving = facts->saving;
   summary out = {.version = SHINKEI_VERSION,
                  .model = facts->model,
-                 .model_hash = hash,
+                 .model_hash = checkpoint_model_hash(m, hash),
                  .status = facts->status,
                  .seed = m->seed,
                  .precision = m->double_precision ? "double" : "single",
@@ -118,6 +110,11 @@ err run_report(MPI_Comm comm, const run_facts *facts, const shard *s, const step
                  .spikes = totals->spikes,
                  .spikes_recorded = totals->recorded,
                  .spike_digest = summary_digest(totals->digest, digest),
+                 .checkpoints = (uint64_t)(saving->saves - saving->failures),
+                 .checkpoints_failed = (uint64_t)saving->failures,
+                 .checkpoint_bytes = saving->last.bytes,
+                 .checkpoint_s = saving->saved >= 0 ? saving->last.seconds : NAN,
+                 .checkpoint_max_s = saving->saved >= 0 ? saving->slowest : NAN,
                  .partition_method = facts->partition,
                  .partition_s = facts->partition_s};
   gather_costs(comm, s, w, &out);

@@ -3,6 +3,7 @@
 #define SHINKEI_RUN_REPORT_H
 
 #include "record.h"
+#include "run_save.h"
 #include "shard.h"
 #include "step.h"
 #include "summary.h"
@@ -11,6 +12,7 @@ typedef struct { /* what only the run itself knows */
   const char *model, *folder, *partition, *status;
   double build_s, simulate_s, partition_s;
   int64_t steps, steps_before; /* taken by this run; before a restart */
+  const run_save *saving;
 } run_facts;
 
 /* Write DIR/summary.json and DIR/effective.yaml; rank 0 prints the essence. */

@@ -40,6 +40,8 @@ static uint64_t count_synapses(MPI_Comm comm, const shard *s) {
 static checkpoint_state state_of(shard *s, uint64_t synapses) {
   checkpoint_state state = {.m = s->m, .neurons = s->neurons, .gid = s->gid, .synapses = synapses};
   list_neuron_fields(s, &state);
+  state.edges_hash = check_allocate((size_t)s->m->projections, sizeof *state.edges_hash);
+  for (int j = 0; j < s->m->projections; j++) state.edges_hash[j] = network_edges_hash(s->n, j);
   return state;
 }
 
@@ -56,6 +58,7 @@ static void list_spikes(const stepper *w, checkpoint_state *state) {
 
 static void state_free(checkpoint_state *state) {
   free(state->neuron_field);
+  free(state->edges_hash);
   free(state->spike);
 }
 
@@ -74,9 +77,11 @@ static void save(run_save *k) {
   k->failures += k->failed;
   k->saves++;
   if (cost.seconds > k->cost) k->cost = cost.seconds;
-  if (e == OK)
+  if (e == OK) {
     k->saved = state.step;
-  else if (k->rank == 0)
+    k->last = cost;
+    k->slowest = fmax(k->slowest, cost.seconds);
+  } else if (k->rank == 0)
     fprintf(stderr, "shinkei: warning: %s; the run goes on\n", check_message());
   if (e != OK) check_clear();
   k->saved_at = MPI_Wtime();
@@ -192,6 +197,13 @@ static void resume_steps(stepper *w, int64_t done, int max_delay, const checkpoi
   step_resume(w, done, max_delay, by_step);
   for (int i = 0; i < max_delay; i++) free(by_step[i].gid);
   free(by_step);
+}
+
+err run_restart_check(MPI_Comm comm, const checkpoint *c, shard *s) {
+  checkpoint_state state = state_of(s, count_synapses(comm, s));
+  const err e = checkpoint_check_network(c, &state);
+  state_free(&state);
+  return agree(comm, e);
 }
 
 err run_restart(MPI_Comm comm, checkpoint *c, shard *s, stepper *w) {

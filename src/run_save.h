@@ -17,14 +17,16 @@ typedef struct {
   shard *s;
   record *r;
   stepper *w;
-  uint64_t synapses; /* of the whole network */
-  double limit;      /* [s] MPI_Wtime at which the run must be over; INFINITY: none; rank 0 */
-  double saved_at;   /* [s] MPI_Wtime of the last checkpoint, or of the start; rank 0 */
-  double cost;       /* [s] of the dearest checkpoint so far; 0: none yet */
-  double pause;      /* [s] longest time between two looks */
-  int64_t saved;     /* step of the last checkpoint, -1: none */
-  int saves, failures;
-  bool failed; /* the last checkpoint could not be written */
+  uint64_t synapses;    /* of the whole network */
+  double limit;         /* [s] MPI_Wtime at which the run must be over; INFINITY: none; rank 0 */
+  double saved_at;      /* [s] MPI_Wtime of the last checkpoint, or of the start; rank 0 */
+  double cost;          /* [s] of the dearest checkpoint so far; 0: none yet */
+  double pause;         /* [s] longest time between two looks */
+  int64_t saved;        /* step of the last checkpoint, -1: none */
+  int saves, failures;  /* tried; of these failed */
+  checkpoint_cost last; /* of the last that did not fail */
+  double slowest;       /* [s] of those that did not fail */
+  bool failed;          /* the last checkpoint could not be written */
   stop_reason ended;
 } run_save;
 
@@ -50,6 +52,9 @@ LOCAL char *run_save_status(const run_save *k);
  * checkpoint's own. */
 COLLECTIVE err run_restart_open(MPI_Comm comm, const run_options *options, checkpoint **c,
                                 model **m);
+/* Is the network of a shard just made the checkpoint's? Nothing has been changed on the disk so
+ * far. */
+COLLECTIVE err run_restart_check(MPI_Comm comm, const checkpoint *c, shard *s);
 /* State and spikes under way from the checkpoint, into a shard and a stepper just made. */
 COLLECTIVE err run_restart(MPI_Comm comm, checkpoint *c, shard *s, stepper *w);
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import h5py
+import numpy as np
 
 from check_kill import processes
 from program import SOURCE, Verdict, Workspace, command, run
@@ -128,14 +129,78 @@ def check_changes(verdict, work):
         shutil.rmtree(folder)
 
 
+def write_edges(path, weight):
+    """A ring of 60 neurons, each onto the next three."""
+    source = np.repeat(np.arange(60, dtype=np.uint64), 3)
+    target = (source + np.tile(np.arange(1, 4, dtype=np.uint64), 60)) % 60
+    with h5py.File(path, "w") as file:
+        group = file.create_group("edges/ring")
+        for name, ids in (("source_node_id", source), ("target_node_id", target)):
+            group[name] = ids
+            group[name].attrs["node_population"] = "E"
+        group["0/weight"] = weight
+        group["edge_type_id"] = np.zeros(180, np.int64)
+
+
+def check_edge_file(verdict, work):
+    """Edges in a file are part of the network, however many ranks read them."""
+    edges, folder = work.path("edges.h5"), work.path("ring")
+    model = work.write_model("ring.yaml", {
+        "simulation": {"duration": 50, "seed": 3},
+        "populations": {"E": {"size": 60, "neuron": "iaf_psc_exp"}},
+        "projections": [{"source": "E", "target": "E", "rule": "file", "file": edges,
+                         "edges": "ring", "weight": {"attribute": "weight"}, "delay": 1.5}],
+        "inputs": [{"target": "E", "type": "poisson", "rate": 9000, "weight": 90}],
+        "checkpoint": {"every_ms": 20}})
+    weight = np.linspace(20.0, 300.0, 180)
+    write_edges(edges, weight)
+    wanted = run(model, folder, ranks=2)
+    with h5py.File(os.path.join(folder, "spikes.h5")) as file:
+        spikes = file["spikes/E/node_ids"].size
+    verdict.check(spikes > 50, f"edges in a file: {spikes} spikes")
+    for change, name in ((weight + 1e-9 * (np.arange(180) == 77), "one weight"),
+                         (weight[::-1], "their order")):
+        write_edges(edges, change)
+        for ranks in (1, 2):
+            line = command(["run", model, "--restart", folder], ranks)
+            done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+            with h5py.File(os.path.join(folder, "spikes.h5")) as file:
+                left = file["spikes/E/node_ids"].size
+            verdict.check(done.returncode == 2 and f"projections.0.file: {edges} holds other edges" in
+                          done.stderr and left == spikes,
+                          f"{ranks} ranks: another file, {name}: refused, the record left as it is")
+    write_edges(edges, weight)
+    done = subprocess.run(command(["run", model, "--restart", folder], 3), capture_output=True,
+                          text=True, timeout=60, check=False)
+    verdict.check(done.returncode == 0 and wanted["spike_digest"] in done.stdout,
+                  "the same edges, written anew: taken" + done.stderr)
+
+
+def check_summary(verdict, work):
+    """What checkpoints cost, and the model that they belong to."""
+    folder = work.path("cost")
+    summary = run(MODEL, folder, "--duration", 20, "--checkpoint-every", 5, "--set",
+                  "checkpoint.keep=1")
+    cost, last = summary["checkpoints"], os.path.join(folder, checkpoints(folder)[-1])
+    verdict.check(cost["saved"] == 3 and cost["failed"] == 0
+                  and cost["bytes"] == os.path.getsize(last)
+                  and 0 < cost["seconds"] <= cost["seconds_max"] < 20, f"what they cost: {cost}")
+    with h5py.File(last) as file:
+        verdict.check(file.attrs["model_hash"].decode() == summary["model_hash"],
+                      f"the model's hash is the same in both: {summary['model_hash']}")
+    summary = run(MODEL, work.path("no-cost"), "--duration", 5)
+    verdict.check(summary["checkpoints"] == {"saved": 0, "failed": 0, "bytes": 0, "seconds": None,
+                                             "seconds_max": None}, "none: none")
+
+
 def check_refusals(verdict, work):
     half = work.path("half")
     copy = work.path("version.h5")
     with open(os.path.join(half, checkpoints(half)[0]), "rb") as file:
         data = file.read()
     with open(copy, "wb") as file:
-        file.write(data.replace(b"shinkei checkpoint 1\n", b"shinkei checkpoint 2\n", 1))
-    for path, words in ((copy, "is of version 2"), (work.path("none"), "cannot be read"),
+        file.write(data.replace(b"shinkei checkpoint 2\n", b"shinkei checkpoint 1\n", 1))
+    for path, words in ((copy, "is of version 1"), (work.path("none"), "cannot be read"),
                         (os.path.join(half, "spikes.h5"), "is no checkpoint"),
                         (work.path("straight"), "no checkpoint is in it")):
         done = restart(path)
@@ -155,6 +220,8 @@ def main():
     verdict = Verdict()
     with Workspace() as work:
         check_changes(verdict, work)
+        check_edge_file(verdict, work)
+        check_summary(verdict, work)
         check_refusals(verdict, work)
         check_save_and_go_on(verdict, work)
         check_ends(verdict, work)
