@@ -1,36 +1,59 @@
 #include "neuron.h"
-#include "neuron_propagator.h"
 #include "vector.h"
+
+#include <math.h>
 
 /* Leaky integrate-and-fire neuron with exponential synaptic currents, advanced exactly:
  *   dV/dt = -(V - E_L)/tau_m + (I_ex + I_in + I_e)/C_m,   dI_x/dt = -I_x/tau_syn_x
  * Rotter & Diesmann 1999, Biol Cybern 81:381, eq. 13; Tsodyks, Uziel & Markram 2000.
  * Order within a step: V from the currents of the step before (held while refractory), decay of the
- * currents, arriving input, threshold. */
-enum { C_m, tau_m, tau_syn_ex, tau_syn_in, E_L, V_reset, V_th, t_ref, I_e, PARAMETERS };
+ * currents, arriving input, threshold.
+ *
+ * iaf_psc_exp_shared is the same neuron where both time constants are equal: the currents are one,
+ * I_syn, which spares a third of the memory that passes by in a step. */
+enum { C_m, tau_m, E_L, V_reset, V_th, t_ref, I_e, tau_syn_ex, tau_syn_in, PARAMETERS };
+enum { tau_syn = tau_syn_ex, SHARED_PARAMETERS };
 enum { V_m, I_syn_ex, I_syn_in, STATES };
+enum { I_syn = I_syn_ex, SHARED_STATES };
+
+#define MEMBRANE_PARAMETERS                                                                        \
+  {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},                                        \
+      {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},                                 \
+      {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},                                   \
+      {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},             \
+      {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},      \
+      {"t_ref", "ms", 0, 1e6, false, 2, "refractory time: V_m is held for so long after a spike"}, \
+  {                                                                                                \
+    "I_e", "pA", -1e9, 1e9, false, 0, "constant current"                                           \
+  }
+#define MEMBRANE_STATE                                                                             \
+  { "V_m", "mV", -1e6, 1e6, false, -70, "membrane potential" }
 
 static const neuron_field parameters[PARAMETERS] = {
-    {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},
-    {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},
+    MEMBRANE_PARAMETERS,
     {"tau_syn_ex", "ms", 0, 1e6, true, 2, "time constant of the excitatory synaptic current"},
     {"tau_syn_in", "ms", 0, 1e6, true, 2, "time constant of the inhibitory synaptic current"},
-    {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},
-    {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},
-    {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},
-    {"t_ref", "ms", 0, 1e6, false, 2, "refractory time: V_m is held for so long after a spike"},
-    {"I_e", "pA", -1e9, 1e9, false, 0, "constant current"},
+};
+static const neuron_field shared_parameters[SHARED_PARAMETERS] = {
+    MEMBRANE_PARAMETERS,
+    {"tau_syn", "ms", 0, 1e6, true, 2, "time constant of the synaptic current"},
 };
 static const neuron_field states[STATES] = {
-    {"V_m", "mV", -1e6, 1e6, false, -70, "membrane potential"},
+    MEMBRANE_STATE,
     {"I_syn_ex", "pA", -1e9, 1e9, false, 0, "excitatory synaptic current"},
     {"I_syn_in", "pA", -1e9, 1e9, false, 0, "inhibitory synaptic current"},
 };
+static const neuron_field shared_states[SHARED_STATES] = {
+    MEMBRANE_STATE,
+    {"I_syn", "pA", -1e9, 1e9, false, 0, "synaptic current"},
+};
 static const char *const receptors[] = {"excitatory", "inhibitory"};
+static const char *const shared_receptors[] = {"synaptic"};
 static const char *const receptor_units[] = {"pA", "pA"};
 static const int receptor_state[] = {I_syn_ex, I_syn_in};
 
-enum { P22, P20, P21_ex, P21_in, P11_ex, P11_in, REST, RESET, THRESHOLD, REFRACTORY, DRIVE };
+enum { P22, P20, REST, RESET, THRESHOLD, REFRACTORY, DRIVE, P21_ex, P11_ex, P21_in, P11_in };
+enum { P21 = P21_ex, P11 = P11_ex };
 
 static const char *check(const double *p, double dt) {
   if (p[V_reset] >= p[V_th]) return "V_reset must be below V_th";
@@ -38,49 +61,82 @@ static const char *check(const double *p, double dt) {
   return NULL;
 }
 
-static void compile(const double *p, double dt, double *c) {
+/* Effect on V after h of a current with time constant tau_syn that is 1 now; the two exponentials
+ * merge where the time constants do. */
+static double propagator(double tau_of_current, double tau, double capacitance, double h) {
+  const double difference = 1 / tau - 1 / tau_of_current;
+  const double x = h * difference;
+  const double ratio = fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x;
+  return h / capacitance * exp(-h / tau) * ratio;
+}
+
+static void compile_shared(const double *p, double dt, double *c) {
   c[P22] = exp(-dt / p[tau_m]);
   c[P20] = -p[tau_m] / p[C_m] * expm1(-dt / p[tau_m]);
-  c[P21_ex] = neuron_propagator(p[tau_syn_ex], p[tau_m], p[C_m], dt);
-  c[P21_in] = neuron_propagator(p[tau_syn_in], p[tau_m], p[C_m], dt);
-  c[P11_ex] = exp(-dt / p[tau_syn_ex]);
-  c[P11_in] = exp(-dt / p[tau_syn_in]);
   c[REST] = p[E_L];
   c[RESET] = p[V_reset];
   c[THRESHOLD] = p[V_th];
   c[REFRACTORY] = round(p[t_ref] / dt);
   c[DRIVE] = p[I_e] * c[P20];
+  c[P21] = propagator(p[tau_syn], p[tau_m], p[C_m], dt);
+  c[P11] = exp(-dt / p[tau_syn]);
 }
 
-/* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
+static void compile(const double *p, double dt, double *c) {
+  compile_shared(p, dt, c);
+  c[P21_in] = propagator(p[tau_syn_in], p[tau_m], p[C_m], dt);
+  c[P11_in] = exp(-dt / p[tau_syn_in]);
+}
+
+/* What both kernels share: constants, and a step of neuron i's potential by what the currents move
+ * it. */
+#define CONSTANTS(real)                                                                            \
+  const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                     \
+  const real p11_ex = (real)c[P11_ex], rest = (real)c[REST], reset = (real)c[RESET];               \
+  const real threshold = (real)c[THRESHOLD], drive = (real)c[DRIVE];                               \
+  const int32_t period = (int32_t)c[REFRACTORY]
+#define MEMBRANE_STEP(real, by_currents)                                                           \
+  const real before = v[i];                                                                        \
+  const int32_t wait = refractory[i];                                                              \
+  const real moved = rest + ((before - rest) * p22 + by_currents + (drive + current[i] * p20));    \
+  const real potential = wait > 0 ? before : moved;                                                \
+  const int32_t left = wait > 0 ? wait - 1 : 0;                                                    \
+  const int32_t fires = potential >= threshold;                                                    \
+  v[i] = fires ? reset : potential;                                                                \
+  refractory[i] = fires ? period : left;                                                           \
+  spiked[i] = (uint8_t)fires
+
+/* The kernels take restrict pointers as parameters: only so do compilers make vectors of them. */
 #define DEFINE_UPDATE(real, name)                                                                  \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
       int32_t *restrict refractory, const real *restrict input_ex, const real *restrict input_in,  \
       const real *restrict current, uint8_t *restrict spiked) {                                    \
-    const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                   \
-    const real p21_in = (real)c[P21_in], p11_ex = (real)c[P11_ex], p11_in = (real)c[P11_in];       \
-    const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
-    const real drive = (real)c[DRIVE];                                                             \
-    const int32_t period = (int32_t)c[REFRACTORY];                                                 \
+    CONSTANTS(real);                                                                               \
+    const real p21_in = (real)c[P21_in], p11_in = (real)c[P11_in];                                 \
     for (int i = 0; i < count; i++) {                                                              \
-      const real before = v[i];                                                                    \
-      const int32_t wait = refractory[i];                                                          \
-      const real moved = rest + ((before - rest) * p22 + ex[i] * p21_ex + in[i] * p21_in +         \
-                                 (drive + current[i] * p20));                                      \
-      const real potential = wait > 0 ? before : moved;                                            \
-      const int32_t left = wait > 0 ? wait - 1 : 0;                                                \
-      const int32_t fires = potential >= threshold;                                                \
+      MEMBRANE_STEP(real, ex[i] * p21_ex + in[i] * p21_in);                                        \
       ex[i] = ex[i] * p11_ex + input_ex[i];                                                        \
       in[i] = in[i] * p11_in + input_in[i];                                                        \
-      v[i] = fires ? reset : potential;                                                            \
-      refractory[i] = fires ? period : left;                                                       \
-      spiked[i] = (uint8_t)fires;                                                                  \
+    }                                                                                              \
+  }                                                                                                \
+  VECTOR_CLONES static void name##_shared_kernel(                                                  \
+      int count, const double *c, real *restrict v, real *restrict ex,                             \
+      int32_t *restrict refractory, const real *restrict input, const real *restrict current,      \
+      uint8_t *restrict spiked) {                                                                  \
+    CONSTANTS(real);                                                                               \
+    for (int i = 0; i < count; i++) {                                                              \
+      MEMBRANE_STEP(real, ex[i] * p21_ex);                                                         \
+      ex[i] = ex[i] * p11_ex + input[i];                                                           \
     }                                                                                              \
   }                                                                                                \
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
                   s->refractory, s->input[0], s->input[1], s->current, s->spiked);                 \
+  }                                                                                                \
+  static void name##_shared(const neuron_segment *s) {                                             \
+    name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn], s->refractory,    \
+                         s->input[0], s->current, s->spiked);                                      \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
     ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \
@@ -89,9 +145,12 @@ static void compile(const double *p, double dt, double *c) {
 DEFINE_UPDATE(float, iaf_psc_exp_single)
 DEFINE_UPDATE(double, iaf_psc_exp_double)
 
+#define MODEL_SOURCE                                                                               \
+  "Rotter & Diesmann 1999, Biol Cybern 81:381; Tsodyks et al. 2000, J Neurosci 20:RC50"
+
 const neuron_model neuron_iaf_psc_exp = {
     .name = "iaf_psc_exp",
-    .source = "Rotter & Diesmann 1999, Biol Cybern 81:381; Tsodyks et al. 2000, J Neurosci 20:RC50",
+    .source = MODEL_SOURCE,
     .parameters = PARAMETERS,
     .states = STATES,
     .receptors = 2,
@@ -105,5 +164,24 @@ const neuron_model neuron_iaf_psc_exp = {
     .check = check,
     .compile = compile,
     .update = {iaf_psc_exp_single, iaf_psc_exp_double},
+    .impose = {iaf_psc_exp_single_impose, iaf_psc_exp_double_impose},
+};
+
+const neuron_model neuron_iaf_psc_exp_shared = {
+    .name = "iaf_psc_exp_shared",
+    .source = MODEL_SOURCE,
+    .parameters = SHARED_PARAMETERS,
+    .states = SHARED_STATES,
+    .receptors = 1,
+    .parameter = shared_parameters,
+    .state = shared_states,
+    .receptor = shared_receptors,
+    .receptor_unit = receptor_units,
+    .receptor_positive = 0,
+    .receptor_negative = 0,
+    .receptor_state = receptor_state,
+    .check = check,
+    .compile = compile_shared,
+    .update = {iaf_psc_exp_single_shared, iaf_psc_exp_double_shared},
     .impose = {iaf_psc_exp_single_impose, iaf_psc_exp_double_impose},
 };

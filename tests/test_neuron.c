@@ -183,8 +183,8 @@ typedef struct {
 } plain_iaf;
 
 static double slope(const plain_iaf *n, const double *p, double v, double t) {
-  return -(v - p[4]) / p[1] +
-         (n->ex * exp(-t / p[2]) + n->in * exp(-t / p[3]) + p[8] + n->drive) / p[0];
+  return -(v - p[2]) / p[1] +
+         (n->ex * exp(-t / p[7]) + n->in * exp(-t / p[8]) + p[6] + n->drive) / p[0];
 }
 
 static bool plain_iaf_step(plain_iaf *n, const double *p, double dt, double ex, double in) {
@@ -200,15 +200,15 @@ static bool plain_iaf_step(plain_iaf *n, const double *p, double dt, double ex, 
       n->v += h / 6 * (a + 2 * b + 2 * c + slope(n, p, n->v + h * c, t + h));
     }
   }
-  n->ex = n->ex * exp(-dt / p[2]) + ex;
-  n->in = n->in * exp(-dt / p[3]) + in;
-  if (n->v < p[6]) return false;
-  n->v = p[5];
-  n->held = (int)lrint(p[7] / dt);
+  n->ex = n->ex * exp(-dt / p[7]) + ex;
+  n->in = n->in * exp(-dt / p[8]) + in;
+  if (n->v < p[4]) return false;
+  n->v = p[3];
+  n->held = (int)lrint(p[5] / dt);
   return true;
 }
 
-/* Order of the parameters as above: C_m tau_m tau_syn_ex tau_syn_in E_L V_reset V_th t_ref I_e */
+/* Order of the parameters as above: C_m tau_m E_L V_reset V_th t_ref I_e tau_syn_ex tau_syn_in */
 static void random_parameters(uint64_t seed, double *p) {
   defaults(iaf(), p);
   *at(iaf(), p, "C_m") = 100 + 300 * unit(seed + 1);
@@ -220,8 +220,8 @@ static void random_parameters(uint64_t seed, double *p) {
   *at(iaf(), p, "V_th") = -55 + 5 * unit(seed + 7);
   *at(iaf(), p, "t_ref") = 0.1 * (double)(mix(seed + 8) % 30);
   *at(iaf(), p, "I_e") = 100 * unit(seed + 9);
-  const char *const order[] = {"C_m",     "tau_m", "tau_syn_ex", "tau_syn_in", "E_L",
-                               "V_reset", "V_th",  "t_ref",      "I_e"};
+  const char *const order[] = {"C_m",   "tau_m", "E_L",        "V_reset",   "V_th",
+                               "t_ref", "I_e",   "tau_syn_ex", "tau_syn_in"};
   for (int k = 0; k < 9; k++)
     assert_int_equal(neuron_field_find(iaf()->parameter, iaf()->parameters, order[k]), k);
 }
@@ -426,14 +426,47 @@ static void a_parrot_fires_where_input_above_zero_arrives(void **state) {
   }
 }
 
+/* ---- iaf_psc_exp_shared --------------------------------------------------------------------- */
+
+/* With equal time constants the potential is that of two currents, and the current their sum. */
+static void one_current_is_the_sum_of_two(void **state) {
+  (void)state;
+  const neuron_model *shared = neuron_find("iaf_psc_exp_shared");
+  double p[NEURON_PARAMETERS_MAX];
+  static cells a, b;
+  int spikes = 0;
+  defaults(iaf(), p);
+  start(&a, iaf(), p, 0.1);
+  defaults(shared, p);
+  start(&b, shared, p, 0.1);
+  for (uint64_t step = 0; step < 5000; step++) {
+    for (uint64_t i = 0; i < WIDTH; i++) {
+      const double u = unit(step << 16 | i << 4);
+      a.input[0][i] = u < 0.3 ? 900 * u : 0;
+      a.input[1][i] = u > 0.9 ? -300 * u : 0;
+      b.input[0][i] = a.input[0][i] + a.input[1][i];
+    }
+    advance(&a, iaf(), true, WIDTH);
+    advance(&b, shared, true, WIDTH);
+    for (int i = 0; i < WIDTH; i++) {
+      assert_true(fabs(a.state[0][i] - b.state[0][i]) < 1e-9);
+      assert_true(fabs(a.state[1][i] + a.state[2][i] - b.state[1][i]) < 1e-9);
+      assert_int_equal(a.spiked[i], b.spiked[i]);
+      spikes += b.spiked[i];
+    }
+  }
+  assert_true(spikes > 100);
+}
+
 /* ---- instruction sets ----------------------------------------------------------------------- */
 
 /* The same sources once more, without clones, for one instruction set each (tests/CMakeLists.txt).
  */
 #define COMPILED_FOR(level)                                                                        \
-  extern const neuron_model neuron_iaf_psc_exp_##level, neuron_shiu_lif_##level;                   \
-  static const neuron_model *const compiled_##level[] = {&neuron_iaf_psc_exp_##level,              \
-                                                         &neuron_shiu_lif_##level}
+  extern const neuron_model neuron_iaf_psc_exp_##level, neuron_iaf_psc_exp_shared_##level,         \
+      neuron_shiu_lif_##level;                                                                     \
+  static const neuron_model *const compiled_##level[] = {                                          \
+      &neuron_iaf_psc_exp_##level, &neuron_iaf_psc_exp_shared_##level, &neuron_shiu_lif_##level}
 COMPILED_FOR(plain);
 #ifdef SHINKEI_LEVELS
 COMPILED_FOR(v3);
@@ -441,7 +474,7 @@ COMPILED_FOR(v4);
 #endif
 
 static void random_input(cells *c, const neuron_model *model, uint64_t step) {
-  const double size = !strcmp(model->name, "shiu_lif") ? 4 : 400;
+  const double size = !strcmp(model->name, "shiu_lif") ? 4 : model->receptors == 1 ? 800 : 400;
   for (uint64_t i = 0; i < WIDTH; i++) {
     const uint64_t seed = step << 16 | i << 4;
     for (int r = 0; r < model->receptors; r++)
@@ -472,7 +505,7 @@ static void expect_same_bits(const neuron_model *other, bool twice) {
 }
 
 static void expect_all_same(const neuron_model *const *compiled) {
-  for (int k = 0; k < 4; k++) expect_same_bits(compiled[k / 2], k % 2);
+  for (int k = 0; k < 6; k++) expect_same_bits(compiled[k / 2], k % 2);
 }
 
 static void the_instruction_set_changes_no_bit(void **state) {
@@ -506,6 +539,7 @@ int main(void) {
       cmocka_unit_test(input_to_v_counts_from_the_next_threshold_on),
       cmocka_unit_test(without_refractory_time_a_fly_neuron_is_never_deaf),
       cmocka_unit_test(a_parrot_fires_where_input_above_zero_arrives),
+      cmocka_unit_test(one_current_is_the_sum_of_two),
       cmocka_unit_test(the_instruction_set_changes_no_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
