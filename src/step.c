@@ -95,8 +95,7 @@ static void keep_record(stepper *w, int64_t step) {
 }
 
 static void deliver(shard *s, int thread, int64_t step) {
-  for (int k = thread; k < s->blocks; k += s->threads)
-    s->block[k].events += synapse_deliver(&s->block[k].synapses, step);
+  for (int k = thread; k < s->blocks; k += s->threads) synapse_deliver(&s->block[k].synapses, step);
 }
 
 /* Deliver what the newest spikes bring with a delay of one step; the rest of them waits. */
@@ -105,8 +104,8 @@ static void deliver_newest(const stepper *w, int thread, int64_t step) {
   for (int k = thread; k < s->blocks; k += s->threads) {
     synapse_block *b = &s->block[k].synapses;
     for (size_t i = 0; i < w->arrived; i++) synapse_spike(b, w->arrived_gid[i], step - 1, step - 1);
-    s->block[k].events += synapse_deliver(b, step);
-    synapse_finish(b, step);
+    synapse_deliver(b, step);
+    s->block[k].events += synapse_finish(b, step);
   }
 }
 
