@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define WEAK 10
 enum { INDEX_BLOCK = 40, INDEX_SHIFT };
@@ -123,34 +124,49 @@ static err network_of(const phi_transitions *t, int64_t state, phi_network *made
   return phi_network_create(made, t->n, t->table, NULL, bits);
 }
 
-static err evaluate(const phi_plan *plan, const pairs *p, int64_t state, double *value,
-                    json_t *details) {
-  phi_covariances gaussian = {0};
-  phi_joint joint = {0}, uniform = {0};
-  phi_network network = {0};
+/* What measures are taken of, each empty where none needs it. */
+typedef struct {
+  phi_covariances gaussian;
+  phi_joint joint, uniform;
+  phi_network network;
+  phi_sources is;
+} sources;
+
+static err sources_make(const phi_plan *plan, const pairs *p, int64_t state, sources *made) {
   phi_transitions t = {0};
-  phi_sources s = {0};
   err e = OK;
+  *made = (sources){0};
   if (plan->gaussian) {
-    e = phi_covariances_pairs(p->count, p->n, p->before, p->after, plan->ridge, &gaussian);
-    if (!e) s.gaussian = &gaussian;
+    e = phi_covariances_pairs(p->count, p->n, p->before, p->after, plan->ridge, &made->gaussian);
+    if (!e) made->is.gaussian = &made->gaussian;
   } else if (asks_practical(plan)) {
-    e = joint_of(p, &joint);
-    if (!e) s.joint = &joint;
+    e = joint_of(p, &made->joint);
+    if (!e) made->is.joint = &made->joint;
   }
   if (!e && asks_table(plan) && !plan->gaussian) {
     phi_transitions_count(p->count, p->n, p->before, p->after, plan->prior, &t);
-    e = phi_joint_table(p->n, t.table, PHI_INPUT_UNIFORM, &uniform);
-    if (!e) s.uniform = &uniform;
-    if (!e && asks_iit(plan)) e = network_of(&t, state, &network);
-    if (!e && asks_iit(plan)) s.network = &network;
+    e = phi_joint_table(p->n, t.table, PHI_INPUT_UNIFORM, &made->uniform);
+    if (!e) made->is.uniform = &made->uniform;
+    if (!e && asks_iit(plan)) e = network_of(&t, state, &made->network);
+    if (!e && asks_iit(plan)) made->is.network = &made->network;
   }
-  if (!e) e = phi_evaluate(&plan->request, &s, value, details);
-  if (s.network) phi_network_free(&network);
-  phi_covariances_free(&gaussian);
-  phi_joint_free(&joint);
-  phi_joint_free(&uniform);
   phi_transitions_free(&t);
+  return e;
+}
+
+static void sources_free(sources *s) {
+  if (s->is.network) phi_network_free(&s->network);
+  phi_covariances_free(&s->gaussian);
+  phi_joint_free(&s->joint);
+  phi_joint_free(&s->uniform);
+}
+
+static err evaluate(const phi_plan *plan, const pairs *p, int64_t state, double *value,
+                    json_t *details) {
+  sources s;
+  err e = sources_make(plan, p, state, &s);
+  if (!e) e = phi_evaluate(&plan->request, &s.is, value, details);
+  sources_free(&s);
   return e;
 }
 
@@ -296,6 +312,32 @@ static err check(const phi_plan *plan, int64_t samples, int n) {
   if (plan->state >= 0 && plan->state >> n)
     return check_fail(ERR_USER, "state %lld is not one of %d elements", (long long)plan->state, n);
   return OK;
+}
+
+static double processor_seconds(void) { /* of this thread */
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+err phi_estimate_predict(const phi_plan *plan, int64_t samples, int n, const double *value,
+                         double *seconds) {
+  *seconds = 0;
+  phi_linear_serial();
+  err e = check(plan, samples, n);
+  if (e) return e;
+  phi_coverage coverage;
+  sources s;
+  const double begun = processor_seconds();
+  pairs p = pairs_of(samples, n, value, plan->lag);
+  cover(plan, &p, &coverage);
+  e = sources_make(plan, &p, coverage.state, &s);
+  const double sources_seconds = processor_seconds() - begun;
+  if (!e) *seconds = sources_seconds + phi_evaluate_predict(&plan->request, &s.is);
+  *seconds *= 1 + plan->bootstrap + plan->surrogates;
+  sources_free(&s);
+  pairs_free(&p);
+  return e;
 }
 
 err phi_estimate_make(const phi_plan *plan, uint32_t who, int64_t samples, int n,

@@ -3,6 +3,7 @@
 #include "phi_evaluate_effective.h"
 #include "phi_evaluate_iit.h"
 #include "phi_linear.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,15 +77,20 @@ static phi_search_method method_for(const phi_request *r, int n) {
   return r->normalised ? PHI_SEARCH_EXCHANGE : PHI_SEARCH_QUEYRANNE;
 }
 
+static phi_problem problem_of(const phi_request *r, const phi_gaussian_context *gaussian,
+                              const discrete_context *discrete) {
+  if (gaussian->covariances) return phi_gaussian_problem(gaussian, r->normalised);
+  return (phi_problem){discrete->joint->n, discrete, discrete_value,
+                       r->normalised ? discrete_normalisation : NULL};
+}
+
 /* The minimum partition of a practical measure. */
 static err search(const phi_request *r, const phi_covariances *gaussian, const phi_joint *joint,
                   phi_measure m, phi_mip *made) {
   const int n = gaussian ? gaussian->n : joint->n;
   phi_gaussian_context g = {gaussian, m};
   discrete_context d = {joint, m};
-  phi_problem p = gaussian ? phi_gaussian_problem(&g, r->normalised)
-                           : (phi_problem){n, &d, discrete_value,
-                                           r->normalised ? discrete_normalisation : NULL};
+  const phi_problem p = problem_of(r, &g, &d);
   const bool submodular = m == PHI_MI || m == PHI_MI1;
   switch (method_for(r, n)) {
   case PHI_SEARCH_EXCHANGE:
@@ -222,10 +228,15 @@ static err evaluate_one(const phi_request *r, const phi_sources *s, phi_asked a,
 err phi_evaluate(const phi_request *r, const phi_sources *s, double *value, json_t *details) {
   phi_linear_serial();
   for (int a = 0; a < PHI_ASKED; a++) value[a] = NAN;
+  const double count = __builtin_popcount(r->asked);
+  double done = 0;
   for (int a = 0; a < PHI_ASKED; a++) {
     if (!(r->asked >> a & 1)) continue;
     json_t *detail = NULL;
+    phi_progress_enter(done / count, (done + 1) / count);
     err e = evaluate_one(r, s, (phi_asked)a, &value[a], details ? &detail : NULL);
+    phi_progress_leave();
+    done++;
     if (e) {
       json_decref(detail);
       return e;
@@ -237,41 +248,30 @@ err phi_evaluate(const phi_request *r, const phi_sources *s, double *value, json
   return OK;
 }
 
-/* base seconds at n0 elements, times factor for every element more. */
-static double scale(double base, double factor, int n, int n0) {
-  return n <= n0 ? base : base * pow(factor, n - n0);
+/* Of one practical measure. */
+static double predict_practical(const phi_request *r, const phi_sources *s, phi_measure m) {
+  const phi_covariances *gaussian = s->gaussian;
+  if (!gaussian && !s->joint) return 0;
+  if (gaussian && !gaussian->cross && m != PHI_MI1) return 0;
+  const int n = gaussian ? gaussian->n : s->joint->n;
+  phi_gaussian_context g = {gaussian, m};
+  discrete_context d = {s->joint, m};
+  const phi_problem p = problem_of(r, &g, &d);
+  return phi_evaluate_search_seconds(r, method_for(r, n), m, gaussian != NULL, &p);
 }
 
-/* Of one partition, by the operations it takes. */
-static double predict_partition(phi_measure m, int n, bool gaussian) {
-  if (gaussian) return 2e-6 + 2e-9 * pow(n, 3) * (m == PHI_G ? 20 : m == PHI_STAR ? 5 : 1);
-  double cells = pow(4, n) * 4e-9;
-  return m == PHI_G ? scale(0.02, 4, n, 4) : m == PHI_STAR ? 60 * cells : 3 * cells;
-}
-
-static double predict_search(const phi_request *r, phi_measure m, int n, bool gaussian) {
-  double one = predict_partition(m, n, gaussian), count = ldexp(1, n - 1);
-  switch (method_for(r, n)) {
-  case PHI_SEARCH_EXCHANGE:
-    count = (double)n * r->replicas * r->sweeps;
-    break;
-  case PHI_SEARCH_QUEYRANNE:
-    if (gaussian && m <= PHI_SI) return (m == PHI_MI1 ? 1 : 6) * 7e-11 * pow(n, 4) + 1e-6 * n;
-    count = pow(n, 3) / 6;
-    break;
-  default:
-    break;
-  }
-  return r->part ? one : one * count;
-}
-
-double phi_evaluate_predict(const phi_request *r, int n, bool gaussian) {
+double phi_evaluate_predict(const phi_request *r, const phi_sources *s) {
   double seconds = 1e-5;
-  for (int a = 0; a < PHI_MEASURES; a++)
-    if (r->asked >> a & 1) seconds += predict_search(r, (phi_measure)a, n, gaussian);
-  for (int a = PHI_ASK_IIT3; a < PHI_ASKED; a++)
-    if (r->asked >> a & 1) seconds += phi_predict_iit((phi_asked)a, n);
-  if (r->asked >> PHI_ASK_EMERGENCE & 1) seconds += n == 3 ? 0.01 : 1e-3 * pow(8, n - 4);
+  phi_linear_serial();
+  for (int a = 0; a < PHI_ASKED; a++) {
+    if (!(r->asked >> a & 1)) continue;
+    if (a < PHI_MEASURES)
+      seconds += predict_practical(r, s, (phi_measure)a);
+    else if (a >= PHI_ASK_IIT3 && s->network)
+      seconds += phi_evaluate_iit_predict(r, s->network, (phi_asked)a);
+    else if (a < PHI_ASK_IIT3 && (s->joint || s->uniform))
+      seconds += phi_evaluate_table_seconds((phi_asked)a, (s->uniform ? s->uniform : s->joint)->n);
+  }
   return seconds;
 }
 

@@ -212,12 +212,16 @@ err phi_evaluate_iit(const phi_request *r, const phi_network *network, phi_asked
   return e;
 }
 
-/* Measured on one 2.5 GHz core for dense networks; each unit more costs about the factor. */
-double phi_predict_iit(phi_asked a, int n) {
-  static const struct {
-    double base, factor;
-    int from;
-  } table[] = {{0.02, 18, 5}, {0.002, 5, 6}, {0.05, 12, 6}};
-  const int k = a == PHI_ASK_IIT3 ? 0 : a == PHI_ASK_IIT4 ? 1 : 2;
-  return table[k].base * pow(table[k].factor, n - table[k].from);
+/* Complexes look at all subsets: sum_k C(n,k) f(k) = f(n) (1 + 1 / growth)^n. */
+double phi_evaluate_iit_predict(const phi_request *r, const phi_network *network, phi_asked a) {
+  const int n = network->unit_count;
+  double seconds = a == PHI_ASK_IIT4 ? phi_iit4_system_seconds(n) : phi_iit4_structure_seconds(n);
+  if (a == PHI_ASK_IIT3) {
+    phi_candidate candidate;
+    if (phi_candidate_create(&candidate, network, (1u << n) - 1, PHI_BACKGROUND_FIXED)) return 0;
+    seconds = phi_iit3_predict(&candidate);
+    phi_candidate_free(&candidate);
+  }
+  if (!r->complexes || a == PHI_ASK_STRUCTURE) return seconds;
+  return seconds * (1 + pow(1 + (a == PHI_ASK_IIT3 ? 1. / 17 : 1. / 4), n));
 }

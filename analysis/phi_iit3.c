@@ -1,9 +1,13 @@
 #include "phi_iit3.h"
 #include "phi_iit3_mechanism.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { PROBES = 2 }; /* cuts by which the time of all is predicted */
 
 /* A concept as the distance of constellations needs it. */
 typedef struct {
@@ -380,6 +384,7 @@ static void evaluate_cuts(const phi_candidate *candidate, phi_iit3_system *syste
 #pragma omp atomic read
       limit = first_zero;
       if (k > limit) continue;
+      phi_progress_at((k + 1.) / (system->cut_count + 2));
       phi_repertoires_cut(r, cut->from, cut->to);
       points parts = find_points(r, n, cut, by_mechanism);
       cut->phi = constellation_distance(r, n, &whole, &parts);
@@ -408,6 +413,42 @@ static void choose_cut(phi_iit3_system *system) {
     system->tie_count += system->cuts[k].phi <= system->cut.phi + PHI_TIE;
   system->big_phi = system->cut.phi;
   system->reason = system->big_phi > PHI_TIE ? PHI_IIT3_IRREDUCIBLE : PHI_IIT3_REDUCIBLE;
+}
+
+static double processor_seconds(void) { /* of this thread */
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double phi_iit3_predict(const phi_candidate *candidate) {
+  const int n = candidate->unit_count;
+  if (n > PHI_IIT3_UNIT_LIMIT) return phi_iit3_seconds(n);
+  if (n < 5 || !candidate->reachable || !phi_candidate_strongly_connected(candidate))
+    return phi_iit3_seconds(n < 5 ? n : 5);
+  phi_iit3_constellation constellation;
+  points whole = {0};
+  point *by_mechanism;
+  int count, first = 0;
+  phi_iit3_cut *cuts = list_cuts(n, &count);
+  describe_constellation(candidate, 0, 0, NULL, &constellation);
+  whole_points(candidate, &constellation, &whole, &by_mechanism);
+  phi_repertoires *r = phi_repertoires_create(candidate);
+  const double begun = processor_seconds();
+  for (int k = 0; k < PROBES; k++) {
+    const phi_iit3_cut *cut = &cuts[first = (first + count * 2 / 5) % count];
+    phi_repertoires_cut(r, cut->from, cut->to);
+    points parts = find_points(r, n, cut, by_mechanism);
+    (void)constellation_distance(r, n, &whole, &parts);
+    free_points(&parts);
+  }
+  const double one = (processor_seconds() - begun) / PROBES;
+  phi_repertoires_free(r);
+  free(by_mechanism);
+  free_points(&whole);
+  free(cuts);
+  phi_iit3_constellation_free(&constellation);
+  return one * (count + 2);
 }
 
 err phi_iit3_system_compute(const phi_candidate *candidate, phi_iit3_system *system) {

@@ -1,4 +1,5 @@
 #include "phi_iit4.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -142,8 +143,10 @@ err phi_iit4_complexes_compute(const phi_network *network, phi_iit4_complexes *c
   qsort(complexes->candidate, all, sizeof *complexes->candidate, compare_candidates);
   err result = evaluate_candidate(network, &complexes->candidate[0]);
 #pragma omp parallel for schedule(dynamic) if (all > 63)
-  for (int k = 1; k < (int)all; k++)
+  for (int k = 1; k < (int)all; k++) {
+    phi_progress_at((double)k / all);
     if (result == OK) (void)evaluate_candidate(network, &complexes->candidate[k]);
+  }
   if (result == OK)
     exclude(network, complexes);
   else

@@ -1,4 +1,5 @@
 #include "phi_iit4.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -558,6 +559,7 @@ void phi_iit4_distinctions_compute(const phi_candidate *candidate, uint32_t caus
 #pragma omp for schedule(dynamic)
     for (int k = 0; k < (int)all; k++) { /* the large ones first: they take longest */
       const uint32_t mechanism = all - (uint32_t)k;
+      phi_progress_at((double)k / all);
       search_mechanism(s, mechanism, cause_state, effect_state,
                        &distinctions->distinction[mechanism]);
     }

@@ -1,5 +1,6 @@
 /* Searches that know nothing of the measure. */
 #include "phi_search.h"
+#include "phi_progress.h"
 
 #include "phi_linear.h"
 
@@ -77,6 +78,7 @@ err phi_search_exhaustive(const phi_problem *p, phi_mip *made) {
     int *part = check_allocate((size_t)p->n, sizeof *part);
 #pragma omp for schedule(dynamic, 16)
     for (int64_t k = 0; k < count; k++) {
+      phi_progress_at((double)k / (double)count);
       part_of_mask(p->n, (uint64_t)k + 1, part);
       scores[k] = score(p, part);
     }
@@ -174,6 +176,7 @@ err phi_search_queyranne(const phi_problem *p, bool submodular, phi_mip *made) {
   for (int i = 0; i < p->n; i++) m.alone[i] = value_alone(&m, i, part);
   made->evaluations = p->n;
   while (m.groups > 1) {
+    phi_progress_at(1 - pow((double)m.groups / p->n, 3));
     order_groups(&m, inside, key, &made->evaluations);
     int last = m.order[m.groups - 1], before = m.order[m.groups - 2];
     if (m.alone[last] < least) {

@@ -1,4 +1,5 @@
 /* Replica-exchange Monte Carlo over bipartitions. */
+#include "phi_progress.h"
 #include "phi_search.h"
 
 #include "random.h"
@@ -165,6 +166,7 @@ err phi_search_exchange(const phi_problem *p, int replicas, int sweeps, uint64_t
   for (int k = 0; k < replicas; k++) start(p, &r[k], k, replicas, seed);
   set_temperatures(r, replicas);
   for (int64_t number = 0; number < sweeps; number++) {
+    phi_progress_at((double)number / sweeps);
 #pragma omp parallel for schedule(dynamic)
     for (int k = 0; k < replicas; k++) sweep(p, &r[k], (uint32_t)k, seed, number);
     exchange(r, replicas, seed, number);

@@ -70,6 +70,11 @@ LOCAL void phi_transitions_free(phi_transitions *t);
 LOCAL err phi_estimate_make(const phi_plan *plan, uint32_t who, int64_t samples, int n,
                             const double *value, phi_estimate *made, json_t *details);
 
+/* How long phi_estimate_make will take on one core [s], within a factor of two or so: by a short
+ * measurement with these data (phi_evaluate.h). Errors as of phi_estimate_make.                 */
+LOCAL err phi_estimate_predict(const phi_plan *plan, int64_t samples, int n, const double *value,
+                               double *seconds);
+
 /* Why an estimate is `insufficient`, in words; caller's text[size]. */
 LOCAL void phi_coverage_text(const phi_coverage *c, int n, bool gaussian, char *text, size_t size);
 

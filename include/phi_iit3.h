@@ -111,6 +111,10 @@ LOCAL void phi_iit3_system_free(phi_iit3_system *system);
  * less, rules without noise up to six times as long.                                           */
 LOCAL double phi_iit3_seconds(int unit_count);
 
+/* The same for this candidate: from 5 units on by its constellation and two of its cuts, which take
+ * some hundredths of the whole. 0 where phi_iit3_system_compute would refuse it.                */
+LOCAL double phi_iit3_predict(const phi_candidate *candidate);
+
 typedef struct {
   uint32_t nodes; /* units of the network */
   double big_phi;

@@ -2,9 +2,11 @@
 
 #include "agree.h"
 #include "commands.h"
+#include "phi_progress.h"
 
 #include <errno.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,28 +35,45 @@ static void time_text(double seconds, char text[48]) {
     snprintf(text, 48, "%.3g days", seconds / 86400);
 }
 
-err phi_command_cost(const phi_options *o, int n, int64_t tasks, int ranks, bool say) {
+err phi_command_cost(const phi_options *o, int n, int64_t tasks, int cores, double seconds,
+                     bool say) {
   const int each = o->source == SOURCE_TABLE ? 1 : 1 + o->plan.bootstrap + o->plan.surrogates;
-  const double seconds = phi_evaluate_predict(&o->plan.request, n, o->plan.gaussian) * each *
-                         (double)tasks / (double)(tasks < ranks ? tasks : ranks);
-  char text[48], limit[48];
+  char text[48], limit[48], size[64];
+  seconds /= cores;
   time_text(seconds, text);
   time_text(o->limit, limit);
+  if (o->plan.gaussian)
+    snprintf(size, sizeof size, "%d variables", n);
+  else
+    snprintf(size, sizeof size, "2^%d = %lld states", n, 1LL << n);
   if (!(seconds <= o->limit))
-    return check_fail(
-        ERR_USER,
-        "phi: %d elements%s, %lld estimates of %d evaluations are predicted to take %s; "
-        "allowed are %s (--limit)",
-        n, o->plan.gaussian ? "" : " (2^n states)", (long long)tasks, each, text, limit);
-  if (say && o->plan.gaussian)
-    fprintf(stderr, "phi: %d variables", n);
-  else if (say)
-    fprintf(stderr, "phi: 2^%d = %lld states", n, 1LL << n);
+    return check_fail(ERR_USER,
+                      "phi: %s, %lld estimate%s of %d evaluation%s are predicted to take %s on %d "
+                      "core%s; allowed are %s (--limit)",
+                      size, (long long)tasks, tasks == 1 ? "" : "s", each, each == 1 ? "" : "s",
+                      text, cores, cores == 1 ? "" : "s", limit);
   if (say)
-    fprintf(stderr, ", %lld estimate%s of %d evaluation%s: about %s on %d rank%s\n",
-            (long long)tasks, tasks == 1 ? "" : "s", each, each == 1 ? "" : "s", text, ranks,
-            ranks == 1 ? "" : "s");
+    fprintf(stderr, "phi: %s, %lld estimate%s of %d evaluation%s: about %s on %d core%s\n", size,
+            (long long)tasks, tasks == 1 ? "" : "s", each, each == 1 ? "" : "s", text, cores,
+            cores == 1 ? "" : "s");
   return OK;
+}
+
+static struct { double begun, shown; } watch;
+
+static void show(void *context, double done) {
+  (void)context;
+  const double now = omp_get_wtime(), passed = now - watch.begun;
+  if (now - watch.shown < 5 || done < 0.002) return;
+  watch.shown = now;
+  char left[48];
+  time_text(passed * (1 - done) / done, left);
+  fprintf(stderr, "phi: %.3g %%, about %s left\n", 100 * done, left);
+}
+
+void phi_command_watch(bool begin) {
+  watch.begun = watch.shown = omp_get_wtime();
+  phi_progress_listen(begin ? show : NULL, NULL);
 }
 
 int phi_command(int argc, char **argv) {

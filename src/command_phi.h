@@ -40,7 +40,11 @@ COLLECTIVE err phi_command_recording(phi_options *o, int rank);
 /* Write one JSON report to --out or stdout; takes over root. */
 LOCAL err phi_command_write(const phi_options *o, json_t *root);
 
-/* Refuse what would take longer than --limit; say what it will take. */
-LOCAL err phi_command_cost(const phi_options *o, int n, int64_t tasks, int ranks, bool say);
+/* Refuse what would take longer than --limit; say what it will take. seconds: on one core. */
+LOCAL err phi_command_cost(const phi_options *o, int n, int64_t tasks, int cores, double seconds,
+                           bool say);
+
+/* From here to the call with false, say on stderr every 5 s how far one network is. */
+LOCAL void phi_command_watch(bool begin);
 
 #endif

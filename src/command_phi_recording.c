@@ -5,6 +5,7 @@
 #include "phi_many.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,7 +196,9 @@ static err run_one(recording *r) {
   double *value;
   json_t *measures = json_object();
   get_data(r, 0, 0, &samples, &value);
+  phi_command_watch(true);
   err e = phi_estimate_make(plan, 0, samples, r->sample.size, value, &estimate, measures);
+  phi_command_watch(false);
   free(value);
   if (e) {
     json_decref(measures);
@@ -282,6 +285,32 @@ static err run_many(recording *r) {
   return e;
 }
 
+/* Of all estimates, one core [s]: from the first, the last and one between. A fault of one of them
+ * is for the estimate itself to tell. */
+static double predict(recording *r, int64_t tasks) {
+  const int64_t probe[3] = {0, tasks - 1, tasks / 2};
+  double sum = 0;
+  int count = 0;
+  for (int k = 0; k < 3 && k < tasks; k++) {
+    double *value, seconds;
+    int64_t samples;
+    get_data(r, (int)(probe[k] / r->windows), (int)(probe[k] % r->windows), &samples, &value);
+    if (phi_estimate_predict(&r->o->plan, samples, r->sample.size, value, &seconds))
+      check_clear();
+    else
+      sum += seconds, count++;
+    free(value);
+  }
+  return count ? sum / count * (double)tasks : 0;
+}
+
+/* Cores that can be of use: threads share the evaluations of an estimate. */
+static int useful_cores(const recording *r, int64_t tasks, int ranks) {
+  const int each = 1 + r->o->plan.bootstrap + r->o->plan.surrogates,
+            threads = omp_get_max_threads();
+  return (int)(tasks < ranks ? tasks : ranks) * (each > 1 && each < threads ? each : threads);
+}
+
 err phi_command_recording(phi_options *o, int rank) {
   recording r = {.o = o};
   int ranks;
@@ -293,7 +322,9 @@ err phi_command_recording(phi_options *o, int rank) {
                    "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
                    "needed",
                    (long long)tasks);
-  if (!e) e = phi_command_cost(o, r.sample.size, tasks, tasks == 1 ? 1 : ranks, rank == 0);
+  if (!e && rank == 0)
+    e = phi_command_cost(o, r.sample.size, tasks, useful_cores(&r, tasks, ranks),
+                         predict(&r, tasks), true);
   e = agree(MPI_COMM_WORLD, e);
   if (!e && tasks > 1)
     e = run_many(&r);

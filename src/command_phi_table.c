@@ -2,6 +2,7 @@
 #include "command_phi.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,12 @@ static err evaluate(const phi_options *o, const phi_table *t, json_t *measures) 
   if (!e && uniform.n) s.uniform = &uniform;
   if (!e && asked >> PHI_ASK_IIT3) e = make_network(o, t, &network);
   if (!e && network.unit_count) s.network = &network;
+  if (!e)
+    e = phi_command_cost(o, t->n, 1, omp_get_max_threads(),
+                         phi_evaluate_predict(&o->plan.request, &s), true);
+  phi_command_watch(true);
   if (!e) e = phi_evaluate(&o->plan.request, &s, value, measures);
+  phi_command_watch(false);
   if (!e && s.network && network.connectivity_deviation > 1e-9)
     json_object_set_new(measures, "warning",
                         json_string("the table depends on inputs that the connectivity does not "
@@ -96,7 +102,6 @@ err phi_command_table(phi_options *o, int rank) {
   err e = phi_table_read(o->path, o->order, &t);
   if (e) return e;
   e = phi_options_parts(o, t.n);
-  if (!e) e = phi_command_cost(o, t.n, 1, 1, true);
   if (!e) {
     json_t *measures = json_object();
     e = evaluate(o, &t, measures);
