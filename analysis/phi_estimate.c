@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define WEAK 10
+#define ROUNDING 1e-12 /* of a value; nothing is above a surrogate by less */
 enum { INDEX_BLOCK = 40, INDEX_SHIFT };
 
 void phi_transitions_count(int64_t pairs, int n, const double *before, const double *after,
@@ -283,7 +284,7 @@ static void summarise(const phi_plan *plan, const double *redrawn, const double 
     if (!count) continue;
     double sum = 0, squares = 0;
     int above = 0;
-    for (int k = 0; k < count; k++) sum += value[k] / count, above += value[k] >= v->value;
+    for (int k = 0; k < count; k++) sum += value[k] / count, above += value[k] >= v->value - ROUNDING;
     for (int k = 0; k < count; k++) squares += (value[k] - sum) * (value[k] - sum);
     v->surrogate_mean = sum;
     v->surrogate_deviation = count > 1 ? sqrt(squares / (count - 1)) : NAN;

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "info.h"
 #include "model.h"
+#include "phi_info.h"
 #include "summary.h"
 
 #include <errno.h>
@@ -17,8 +18,8 @@ static const char help[] =
     "\n"
     "Say in words what is in a file: spikes.h5, traces.h5, summary.json, a model or "
     "effective.yaml,\n"
-    "a partition, a checkpoint, and SONATA files of other programs (spikes, reports, edges, "
-    "nodes).\n"
+    "a partition, a checkpoint, results of shinkei phi and transition tables (JSON, HDF5), and\n"
+    "SONATA files of other programs (spikes, reports, edges, nodes).\n"
     "The exit status is 0 where the file is whole and what it says of itself is true, else 2.\n";
 
 /* HDF5 trusts what it reads; a damaged file can bring it down. */
@@ -39,7 +40,8 @@ static err describe_hdf5(const char *path) {
   void (*before[CRASHES])(int);
   file_read = path;
   for (int i = 0; i < CRASHES; i++) before[i] = signal(crashes[i], on_crash);
-  const err e = info_describe_hdf5(path, stdout);
+  const err e = phi_info_is_hdf5(path) ? phi_info_describe_hdf5(path, stdout)
+                                       : info_describe_hdf5(path, stdout);
   for (int i = 0; i < CRASHES; i++) signal(crashes[i], before[i]);
   return e;
 }
@@ -83,7 +85,8 @@ static err describe(const char *path) {
   if (blank == length)
     e = check_fail(ERR_USER, "%s: is empty", path);
   else if (text[blank] == '{')
-    e = summary_describe(path, stdout);
+    e = phi_info_is_json(path) ? phi_info_describe_json(path, stdout)
+                               : summary_describe(path, stdout);
   else
     e = describe_model(path, text, length);
   free(text);

@@ -298,6 +298,42 @@ def kill_and_go_on(verdict, work, options, whole, content):
                   "goes on after a kill to the same file")
 
 
+def check_info(verdict, work):
+    """`shinkei info` on what check_many has left, on a report, on tables, on damage."""
+    def info(path):
+        return subprocess.run(command(["info", work.path(path)]), capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False)
+    said = info("r2.h5")
+    with h5py.File(work.path("r2.h5")) as file:
+        value = file["SI/value"][:]
+    verdict.check(said.returncode == 0 and "5 groups of 3 elements, 11 windows" in said.stdout
+                  and "55 of 55 estimates are done\n" in said.stdout and f"mean {value.mean():.6g}" in said.stdout,
+                  "info: results of many, and their mean")
+    with h5py.File(work.path("r2.h5"), "r+") as file:
+        file["done"][2, 3] = 0
+        file["SI/value"][2, 3] = np.nan
+    verdict.check("54 of 55 estimates are done; the same command goes on" in info("r2.h5").stdout,
+                  "info: what is not done yet")
+    with h5py.File(work.path("r2.h5"), "r+") as file:
+        file["done"][2, 3] = 1
+    said = info("r2.h5")
+    verdict.check(said.returncode == 2 and "/SI/value: estimate 25 is done but has no value" in said.stderr,
+                  "info: a value that is missing is found")
+    phi("--table", work.path("a.json"), "--measures", "iit3,iit4,SI", "--out", work.path("report.json"))
+    said = info("report.json")
+    verdict.check(said.returncode == 0 and "iit3 = 1.875" in said.stdout and "a.json" in said.stdout
+                  and "theory: IIT 4.0" in said.stdout and "minimum partition" in said.stdout, "info: a report")
+    for name in ("a.json", "c.h5"):
+        said = info(name)
+        verdict.check(said.returncode == 0 and "transition table of 3 binary nodes" in said.stdout,
+                      f"info: the table {name}")
+    for name, words in (("sum.json", "row 0 sums"), ("broken.json", "no value")):
+        with open(work.path("broken.json"), "w", encoding="utf-8") as file:
+            file.write('{"measures": {"SI": {"unit": "nats"}}, "definitions": ""}')
+        said = info(name)
+        verdict.check(said.returncode == 2 and words in said.stderr, f"info: refused, {words}")
+
+
 def check_bad_input(verdict, work):
     write_spikes(work.path("few.h5"), coupled_trains(200, 3))
     with h5py.File(work.path("none.h5"), "w") as file:
@@ -373,6 +409,7 @@ def main():
         check_groups(verdict, work)
         check_many(verdict, work)
         check_bad_input(verdict, work)
+        check_info(verdict, work)
     verdict.finish()
 
 
