@@ -284,7 +284,8 @@ static void summarise(const phi_plan *plan, const double *redrawn, const double 
     if (!count) continue;
     double sum = 0, squares = 0;
     int above = 0;
-    for (int k = 0; k < count; k++) sum += value[k] / count, above += value[k] >= v->value - ROUNDING;
+    for (int k = 0; k < count; k++)
+      sum += value[k] / count, above += value[k] >= v->value - ROUNDING;
     for (int k = 0; k < count; k++) squares += (value[k] - sum) * (value[k] - sum);
     v->surrogate_mean = sum;
     v->surrogate_deviation = count > 1 ? sqrt(squares / (count - 1)) : NAN;

@@ -192,8 +192,52 @@ static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, i
   return OK;
 }
 
+err phi_owners_first(const phi_spikes *s, const char *text, uint64_t **first) {
+  const uint64_t none = UINT64_MAX;
+  *first = check_allocate((size_t)s->populations, sizeof **first);
+  for (int k = 0; k < s->populations; k++) (*first)[k] = none;
+  err e = OK;
+  for (const char *at = text; *at && !e;) {
+    const size_t field = strcspn(at, ","), name = strcspn(at, ":");
+    char *end = NULL;
+    const unsigned long long number = name < field ? strtoull(at + name + 1, &end, 10) : 0;
+    if (name >= field || end == at + name + 1 || end != at + field || at[name + 1] == '-')
+      e = check_fail(ERR_USER, "first: '%.*s' is no POPULATION:NUMBER", (int)field, at);
+    for (int k = 0; k < s->populations; k++)
+      if (strlen(s->population[k]) == name && !strncmp(s->population[k], at, name))
+        (*first)[k] = number;
+    at += field + (at[field] == ',');
+  }
+  for (int k = 0; k < s->populations && !e; k++)
+    if ((*first)[k] == none)
+      e = check_fail(ERR_USER, "first: population '%s' of the spike file is not in %s",
+                     s->population[k], text);
+  if (e) free(*first);
+  return e;
+}
+
+/* Part of each neuron as its key. */
+static err key_by_part(const phi_spikes *s, const phi_owners *owners, int64_t *key) {
+  if (!owners->first && s->populations > 1)
+    return check_fail(ERR_USER,
+                      "sample: the spike file has %d populations, each with its own ids; --first "
+                      "must tell which number in the partition file each begins with, as in %s:0",
+                      s->populations, s->population[0]);
+  for (size_t i = 0; i < s->neurons; i++) {
+    const phi_neuron *n = &s->neuron[i];
+    const uint64_t number = (owners->first ? owners->first[n->population] : 0) + (uint64_t)n->id;
+    if (number >= owners->count)
+      return check_fail(ERR_USER,
+                        "sample: node %lld of population '%s' is not in the partition "
+                        "file (%zu neurons)",
+                        (long long)n->id, s->population[n->population], owners->count);
+    key[i] = owners->part[number];
+  }
+  return OK;
+}
+
 err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, int size,
-                    uint64_t seed, double bin, int candidates, size_t owners, const uint32_t *owner,
+                    uint64_t seed, double bin, int candidates, const phi_owners *owners,
                     phi_sample *made) {
   memset(made, 0, sizeof *made);
   if (groups < 1 || size < 2)
@@ -205,26 +249,15 @@ err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, i
   if (method == PHI_SAMPLE_ACROSS) return draw_across(s, seed, groups, size, made);
   if (method == PHI_SAMPLE_COUPLING) return draw_coupled(s, groups, size, bin, candidates, made);
   int64_t *key = check_allocate(s->neurons, sizeof *key);
-  err e = OK;
-  const char *what = "spike file";
-  for (size_t i = 0; i < s->neurons && !e; i++) {
-    if (method == PHI_SAMPLE_POPULATION) {
-      key[i] = s->neuron[i].population;
-      what = "population";
-    } else if (method == PHI_SAMPLE_PARTITION) {
-      what = "part";
-      if ((size_t)s->neuron[i].id >= owners)
-        e = check_fail(ERR_USER, "sample: node %lld is not in the partition file (%zu neurons)",
-                       (long long)s->neuron[i].id, owners);
-      else
-        key[i] = owner[s->neuron[i].id];
-    }
-  }
-  if (!e && method == PHI_SAMPLE_PARTITION && s->populations > 1)
-    e = check_fail(ERR_USER,
-                   "sample: by partition needs a spike file of one population, with ids of "
-                   "the whole network");
-  if (!e) e = draw_by_key(s, key, seed, groups, size, method == PHI_SAMPLE_POPULATION, what, made);
+  const bool populations = method == PHI_SAMPLE_POPULATION, parts = method == PHI_SAMPLE_PARTITION;
+  for (size_t i = 0; i < s->neurons && populations; i++) key[i] = s->neuron[i].population;
+  err e = parts ? key_by_part(s, owners, key) : OK;
+  if (!e)
+    e = draw_by_key(s, key, seed, groups, size, populations,
+                    populations ? "population"
+                    : parts     ? "part"
+                                : "spike file",
+                    made);
   free(key);
   return e;
 }

@@ -63,13 +63,23 @@ typedef enum {
 
 LOCAL err phi_sample_method_of(const char *name, phi_sample_method *method);
 
+/* The part of each neuron of a network. Neuron i of population k has the number first[k] + i; first
+ * NULL: there is one population, from 0. Borrowed.                                              */
+typedef struct {
+  size_t count;
+  const uint32_t *part;  /* [count] from phi_owner_read_file */
+  const uint64_t *first; /* [s->populations] */
+} phi_owners;
+
+/* first[s->populations] of text like "E:0,I:800"; every population must be there. Caller frees. */
+LOCAL err phi_owners_first(const phi_spikes *s, const char *text, uint64_t **first);
+
 /* `groups` groups of `size` distinct neurons each; groups may share neurons. Random numbers by seed
  * and group alone. COUPLING looks at the `candidates` most active neurons only, in bins of `bin`
- * ms; its seeds are the most active neurons in turn. owner[owners]: part of each id (PARTITION, of
- * one population), from phi_owner_read_file.                                                   */
+ * ms; its seeds are the most active neurons in turn. owners: of PARTITION, else NULL. */
 LOCAL err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int groups, int size,
-                          uint64_t seed, double bin, int candidates, size_t owners,
-                          const uint32_t *owner, phi_sample *made);
+                          uint64_t seed, double bin, int candidates, const phi_owners *owners,
+                          phi_sample *made);
 
 /* /owner of a partition file (partition.h); caller frees. */
 LOCAL err phi_owner_read_file(const char *path, size_t *owners, uint32_t **owner);

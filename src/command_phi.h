@@ -10,7 +10,7 @@ typedef enum { SOURCE_NONE, SOURCE_TABLE, SOURCE_SERIES, SOURCE_SPIKES } phi_sou
 
 typedef struct {
   phi_source source;
-  const char *path, *out, *nodes, *groups_path, *parts, *state, *owner_path;
+  const char *path, *out, *nodes, *groups_path, *parts, *state, *owner_path, *first;
   phi_order order;
   phi_input input;
   phi_plan plan;

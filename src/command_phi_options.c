@@ -53,6 +53,10 @@ static const char usage[] =
     "  --allow-silent       neurons of --nodes and --groups without a spike are elements that are\n"
     "                       always off (default: refused, since their id may be a mistake)\n"
     "  --partition-file F   from shinkei partition, for --by partition\n"
+    "  --first P:N,Q:M      number of each population's first neuron in F (the sizes of those "
+    "before "
+    "it\n"
+    "                       in the model); one population: 0\n"
     "  --candidates N       most active neurons looked at by coupling, default 200\n"
     "  --bin MS             width of a bin, default 5   --lag BINS  past to present, default 1\n"
     "  --begin MS --end MS  of the recording used, default all of it\n"
@@ -102,6 +106,7 @@ enum {
   OPTION_SAMPLE,
   OPTION_BY,
   OPTION_PARTITION_FILE,
+  OPTION_FIRST,
   OPTION_CANDIDATES,
   OPTION_BIN,
   OPTION_LAG,
@@ -141,6 +146,7 @@ static const struct option known[] = {
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"by", required_argument, NULL, OPTION_BY},
     {"partition-file", required_argument, NULL, OPTION_PARTITION_FILE},
+    {"first", required_argument, NULL, OPTION_FIRST},
     {"candidates", required_argument, NULL, OPTION_CANDIDATES},
     {"bin", required_argument, NULL, OPTION_BIN},
     {"lag", required_argument, NULL, OPTION_LAG},
@@ -302,6 +308,9 @@ static err set(phi_options *o, int option, const char *text) {
   case OPTION_PARTITION_FILE:
     o->owner_path = text;
     return OK;
+  case OPTION_FIRST:
+    o->first = text;
+    return OK;
   case OPTION_CANDIDATES:
     return small(option, text, 2, &o->candidates);
   case OPTION_BIN:
@@ -347,6 +356,8 @@ static err check_together(phi_options *o) {
   if (o->by_given && !o->size) return check_fail(ERR_USER, "phi: --by needs --sample");
   if ((o->by == PHI_SAMPLE_PARTITION) != (o->owner_path != NULL))
     return check_fail(ERR_USER, "phi: --by partition and --partition-file belong together");
+  if (o->first && !o->owner_path)
+    return check_fail(ERR_USER, "phi: --first needs --partition-file");
   if (table && (!isnan(o->window) || !isnan(o->begin) || o->nodes || o->model_given))
     return check_fail(ERR_USER, "phi: --window, --begin, --nodes and --model are not for --table");
   if (!table && (o->order || o->input))

@@ -68,13 +68,18 @@ static err choose_neurons(recording *r) {
   if (o->nodes) return phi_sample_nodes(&r->spikes, o->nodes, o->silent, &r->sample);
   if (o->groups_path)
     return phi_sample_groups_read(&r->spikes, o->groups_path, o->silent, &r->sample);
-  size_t owners = 0;
-  uint32_t *owner = NULL;
-  err e = o->owner_path ? phi_owner_read_file(o->owner_path, &owners, &owner) : OK;
+  phi_owners owners = {0};
+  uint32_t *part = NULL;
+  uint64_t *first = NULL;
+  err e = o->owner_path ? phi_owner_read_file(o->owner_path, &owners.count, &part) : OK;
+  if (!e && o->first) e = phi_owners_first(&r->spikes, o->first, &first);
+  owners.part = part;
+  owners.first = e ? NULL : first;
   if (!e)
     e = phi_sample_draw(&r->spikes, o->by, o->groups, o->size, o->plan.seed, o->bin, o->candidates,
-                        owners, owner, &r->sample);
-  free(owner);
+                        &owners, &r->sample);
+  if (owners.first) free(first);
+  free(part);
   return e;
 }
 

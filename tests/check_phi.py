@@ -205,6 +205,30 @@ def write_populations(path, spikes):
             file[f"spikes/{name}/node_ids"] = np.array([i for _, i in pairs], dtype=np.uint64)
 
 
+def groups_by_partition(verdict, work, options):
+    """A partition by shinkei, populations A and B as in the spikes; all others are left out."""
+    neuron = {"size": 10, "neuron": "parrot"}
+    model = work.write_model("abc.yaml", {
+        "simulation": {"duration": 1}, "populations": {"before": neuron, "A": neuron, "B": neuron},
+        "projections": [{"source": "A", "target": "B", "rule": "fixed_indegree", "indegree": 2, "weight": 1,
+                         "delay": 1}]})
+    subprocess.run(command(["partition", model, "--ranks", "2", "--method", "round_robin", "--out",
+                            work.path("parts.h5")]), check=True, capture_output=True, timeout=TIMEOUT)
+    with h5py.File(work.path("g.h5")) as file:
+        trains = {name: {i: file[f"spikes/{name}/timestamps"][:][file[f"spikes/{name}/node_ids"][:] == i]
+                         for i in np.unique(file[f"spikes/{name}/node_ids"][:])} for name in "AB"}
+    write_populations(work.path("ab.h5"), trains)
+    by = ["--spikes", work.path("ab.h5"), "--sample", "6x3", "--by", "partition", "--partition-file",
+          work.path("parts.h5"), *options[2:], "--out", work.path("parted.h5")]
+    done = phi(*by)
+    verdict.check(done.returncode == 2 and "--first" in done.stderr, "by partition: numbers are asked for")
+    done = phi(*by, "--first", "A:10,B:20")
+    with h5py.File(work.path("parted.h5")) as file, h5py.File(work.path("parts.h5")) as parts:
+        part = parts["owner"][:][file["members"][:] + 10 + 10 * file["populations"][:]]
+    verdict.check(done.returncode == 0 and (part == part[:, :1]).all() and set(part[:, 0]) == {0, 1},
+                  "by partition: each group lies in one part, the parts in turn")
+
+
 def check_groups(verdict, work):
     """Groups from a file, across populations, by partition; silence is said, not hidden."""
     random = np.random.default_rng(5)
@@ -242,6 +266,7 @@ def check_groups(verdict, work):
     done = phi("--sample", "6x3", "--by", "population", *options, "--out", work.path("across.h5"))
     verdict.check(done.returncode == 2 and "other settings" in done.stderr,
                   "results of another sample are not mixed")
+    groups_by_partition(verdict, work, options)
     for content, words in (("A:0,1\nA:0,1,2\n", "groups.txt:2"), ("\n# nothing\n", "no group"),
                            ("A:0,x\n", "'x' is no id"), ("Z:0,1\n", "no population 'Z'"),
                            ("A:0,0\n", "named twice")):

@@ -7,7 +7,8 @@
 ranks: one thread a rank; the least of the repeats. Efficiency is the work of one rank over that of all:
 by processor time, in which waiting counts since a rank that waits spins, and which a busy host does not
 change; by wall time; and as the program tells it, the share of the wall time in which ranks computed. Start
-and end of the program (measured by --help) are left out.
+and end of the program (measured by --help) are left out. Cores share caches, clock and memory: as many
+programs of one rank side by side, which have nothing to do with each other, show what that costs.
 predictions: what is said before the start, and the processor time that it took, on one core."""
 import argparse
 import json
@@ -23,17 +24,22 @@ import numpy as np
 from program import Workspace, command
 
 
-def run(options, ranks):
-    """(processor time, wall time [s], what it said) of all ranks together."""
+def run(options, ranks, beside=()):
+    """(processor time, wall time [s], what it said) of all ranks together; `beside`: values of --out, for
+    each of which a program runs at the same time."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
-    line = ["mpirun", "--mca", "mpi_yield_when_idle", "0", "-n", str(ranks), *command(["phi", *options])]
-    done = subprocess.run(line, capture_output=True, text=True, check=False,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    if done.returncode:
-        raise SystemExit(done.stderr)
+    line = ["mpirun", "--mca", "mpi_yield_when_idle", "0", "--bind-to", "none", "-n", str(ranks),
+            *command(["phi", *options])]
+    programs = [subprocess.Popen(line + more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "OMP_NUM_THREADS": "1"})
+                for more in ([["--out", out] for out in beside] or [[]])]
+    for done in programs:
+        _, said = done.communicate()
+        if done.returncode:
+            raise SystemExit(said)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.time() - begun, \
-        done.stderr
+        said
 
 
 def write_spikes(path, neurons, samples):
@@ -55,7 +61,7 @@ def measure_ranks(arguments):
         options = ["--spikes", work.path("s.h5"), "--sample", f"{arguments.groups}x4", "--measures",
                    "star,G,iit4,SI", "--bootstrap", "5", "--surrogates", "5", "--overwrite"]
         cost = {n: ([], [], []) for n in (1, arguments.ranks)}
-        start = {n: [] for n in cost}
+        start, beside = {n: [] for n in cost}, []
         for _ in range(arguments.repeats):
             for n, (processor, wall, share) in cost.items():
                 start[n].append(run(["--help"], n)[:2])
@@ -64,12 +70,16 @@ def measure_ranks(arguments):
                 wall.append(passed)
                 found = re.search(r"computed ([\d.]+) %", said)
                 share.append(float(found.group(1)) if found else 100)
+            beside.append(run(options, 1, [work.path(f"b{k}.h5") for k in range(arguments.ranks)])[0])
         with open(work.path("r1.h5"), "rb") as one, open(work.path(f"r{arguments.ranks}.h5"), "rb") as all_:
             same = one.read() == all_.read()
     least = {n: [min(cost[n][k]) - min(s[k] for s in start[n]) for k in (0, 1)] for n in cost}
     for n, (processor, wall) in least.items():
         print(f"{n} rank{'s' if n > 1 else ''}: {processor:.1f} s of processor time, {wall:.1f} s of wall time")
     n = arguments.ranks
+    alone, together = least[1][0], min(beside) / n - min(s[0] for s in start[1])
+    print(f"{n} programs of one rank side by side: {together:.1f} s of processor time each: the cores give "
+          f"{100 * alone / together:.1f} %; of that the ranks reach {100 * together / least[n][0]:.1f} %")
     print(f"efficiency at {n} ranks: {100 * least[1][0] / least[n][0]:.1f} % by processor time, "
           f"{100 * least[1][1] / n / least[n][1]:.1f} % by wall time; ranks computed {max(cost[n][2]):.1f} % of "
           f"the time; the files are {'the same' if same else 'DIFFERENT'}")
