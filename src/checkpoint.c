@@ -18,6 +18,9 @@ struct checkpoint {
   uint64_t *recorded, *rows, *edges_hash;
 };
 
+/* A file that is larger is written by all ranks. */
+enum { SPREAD_BYTES = 32 << 20 };
+
 static const checkpoint_field model_field = {"model", "", "effective model, YAML in UTF-8",
                                              CHECKPOINT_UINT8};
 static const checkpoint_field edges_hash_field = {
@@ -71,6 +74,7 @@ static char *effective_model(const model *m, size_t *length) {
   return text;
 }
 
+/* *bytes: on rank 0. */
 static err write_file(MPI_Comm comm, const char *path, const checkpoint_state *state,
                       uint64_t *bytes) {
   size_t length;
@@ -78,7 +82,10 @@ static err write_file(MPI_Comm comm, const char *path, const checkpoint_state *s
   const uint64_t needed = checkpoint_state_bytes(comm, state) + length + (1 << 20);
   checkpoint_file *f;
   checkpoint_seal_blocks known = {0};
-  err e = checkpoint_file_create(comm, path, needed, &known, &f);
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  const bool spread = needed > SPREAD_BYTES || state->layer_fields > 0; /* layers do not travel */
+  err e = checkpoint_file_create(comm, path, needed, spread, &known, &f);
   if (e == OK) {
     write_facts(f, state, length, text);
     checkpoint_neurons_write(f, state);
@@ -86,7 +93,8 @@ static err write_file(MPI_Comm comm, const char *path, const checkpoint_state *s
     checkpoint_edges_write(f, state);
     checkpoint_layers_write(f, state);
     checkpoint_file_close(f);
-    e = checkpoint_seal_put(comm, path, &known, bytes);
+    if (spread || rank == 0)
+      e = checkpoint_seal_put(spread ? comm : MPI_COMM_SELF, path, &known, bytes);
   }
   free(known.block);
   free(text);
@@ -110,6 +118,7 @@ err checkpoint_save(MPI_Comm comm, const char *folder, int keep, const checkpoin
   e = agree(comm, e);
   cost->seconds = MPI_Wtime() - begun;
   AGREE_MPI(MPI_Bcast(&cost->seconds, 1, MPI_DOUBLE, 0, comm));
+  AGREE_MPI(MPI_Bcast(&cost->bytes, 1, MPI_UINT64_T, 0, comm));
   return e;
 }
 

@@ -99,16 +99,16 @@ static void places_free(edge_places *p) {
 static edge_places write_counts(checkpoint_file *f, const checkpoint_state *state,
                                 const checkpoint_edge_field *e) {
   MPI_Comm comm = checkpoint_file_comm(f);
-  int rank, ranks;
+  const int parts = checkpoint_file_parts(f);
+  int rank;
   MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &ranks);
   const uint64_t chunk = checkpoint_chunk(state->m->neurons);
-  const checkpoint_slice slice = checkpoint_slice_of(state->m->neurons, chunk, 0, ranks, rank);
+  const checkpoint_slice slice = checkpoint_slice_of(state->m->neurons, chunk, 0, parts, rank);
   edge_count *mine = check_allocate(state->neurons, sizeof *mine);
   int *destination = check_allocate(state->neurons, sizeof *destination);
   for (uint32_t i = 0; i < state->neurons; i++) {
     mine[i] = (edge_count){state->gid[i], e->count[i], rank};
-    destination[i] = checkpoint_slice_rank(state->m->neurons, chunk, 0, ranks, state->gid[i]);
+    destination[i] = checkpoint_slice_rank(state->m->neurons, chunk, 0, parts, state->gid[i]);
   }
   size_t got, runs;
   edge_count *told =
@@ -140,11 +140,10 @@ static edge_places write_counts(checkpoint_file *f, const checkpoint_state *stat
 static err read_counts(checkpoint_file *f, const directory *d, const checkpoint_state *state,
                        const checkpoint_edge_field *e, edge_places *places) {
   MPI_Comm comm = checkpoint_file_comm(f);
-  int rank, ranks;
+  int rank;
   MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &ranks);
-  const checkpoint_slice slice =
-      checkpoint_slice_of(state->m->neurons, checkpoint_chunk(state->m->neurons), 0, ranks, rank);
+  const checkpoint_slice slice = checkpoint_slice_of(
+      state->m->neurons, checkpoint_chunk(state->m->neurons), 0, checkpoint_file_parts(f), rank);
   uint32_t *count = check_allocate(slice.count, sizeof *count);
   char group[256];
   const checkpoint_field field = count_field(e);
@@ -186,7 +185,7 @@ typedef struct {          /* values of a round to or from each rank */
 
 typedef struct {
   MPI_Comm comm;
-  int rank, ranks;
+  int rank, ranks, parts; /* parts: ranks that have slices */
   const checkpoint_state *state;
   const checkpoint_edge_field *field;
   const edge_places *places;
@@ -233,12 +232,12 @@ static char *room(const edge_rounds *r, struct round_buffer *b, size_t values) {
 /* The same on all ranks: enough for the largest slice. */
 static uint64_t rounds_count(const edge_rounds *r) {
   const uint64_t chunks = (r->places->total + r->chunk - 1) / r->chunk;
-  const uint64_t most = (chunks + (uint64_t)r->ranks - 1) / (uint64_t)r->ranks;
+  const uint64_t most = (chunks + (uint64_t)r->parts - 1) / (uint64_t)r->parts;
   return (most + WINDOW_CHUNKS - 1) / WINDOW_CHUNKS;
 }
 
 static checkpoint_slice window_of(const edge_rounds *r, int rank, uint64_t round) {
-  const checkpoint_slice slice = checkpoint_slice_of(r->places->total, r->chunk, 0, r->ranks, rank);
+  const checkpoint_slice slice = checkpoint_slice_of(r->places->total, r->chunk, 0, r->parts, rank);
   const uint64_t step = WINDOW_CHUNKS * r->chunk, at = round * step;
   if (at >= slice.count) return (checkpoint_slice){slice.first + slice.count, 0};
   return (checkpoint_slice){slice.first + at, slice.count - at < step ? slice.count - at : step};
@@ -282,7 +281,7 @@ static void visit_window(edge_rounds *r, int other, checkpoint_slice window, vis
 }
 
 static void visit_windows(edge_rounds *r, uint64_t round, visitor visit, void *to) {
-  for (int other = 0; other < r->ranks; other++)
+  for (int other = 0; other < r->parts; other++)
     visit_window(r, other, window_of(r, other, round), visit, to);
 }
 
@@ -310,7 +309,7 @@ static void tell_pieces(edge_rounds *r) {
   for (int other = 0; other < r->ranks; other++) {
     const size_t before = list.count;
     if (other != r->rank)
-      visit_window(r, other, checkpoint_slice_of(r->places->total, r->chunk, 0, r->ranks, other),
+      visit_window(r, other, checkpoint_slice_of(r->places->total, r->chunk, 0, r->parts, other),
                    add_piece, &list);
     count[other] = (int)(list.count - before);
   }
@@ -365,9 +364,11 @@ static void begin_round(edge_rounds *r, uint64_t round) {
                 (unsigned long long)window.count);
 }
 
-static edge_rounds rounds_make(MPI_Comm comm, const checkpoint_state *state,
+static edge_rounds rounds_make(const checkpoint_file *f, const checkpoint_state *state,
                                const checkpoint_edge_field *field, const edge_places *places) {
+  MPI_Comm comm = checkpoint_file_comm(f);
   edge_rounds r = {.comm = comm,
+                   .parts = checkpoint_file_parts(f),
                    .state = state,
                    .field = field,
                    .places = places,
@@ -462,7 +463,7 @@ static void write_field(checkpoint_file *f, const checkpoint_state *state,
   char group[256];
   checkpoint_file_group(f, group_of(e, group));
   edge_places places = write_counts(f, state, e);
-  edge_rounds r = rounds_make(checkpoint_file_comm(f), state, e, &places);
+  edge_rounds r = rounds_make(f, state, e, &places);
   const checkpoint_field field = value_field(e);
   checkpoint_set *set = checkpoint_set_create(f, group, &field, places.total, true);
   outbox out = {.taken = UINT32_MAX};
@@ -534,7 +535,7 @@ static err read_field(checkpoint_file *f, const directory *d, const checkpoint_s
   const checkpoint_field field = value_field(e);
   if (fault == OK) fault = checkpoint_set_open(f, group_of(e, group), &field, places.total, &set);
   if (fault == OK) {
-    edge_rounds r = rounds_make(checkpoint_file_comm(f), state, e, &places);
+    edge_rounds r = rounds_make(f, state, e, &places);
     inbox in = {.whole = check_allocate(state->neurons, sizeof *in.whole),
                 .have = check_allocate(state->neurons, sizeof *in.have)};
     const uint64_t rounds = rounds_count(&r);

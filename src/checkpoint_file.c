@@ -15,7 +15,8 @@ enum { CHUNK_MOST = 1 << 20, CHUNK_LEAST = 1 << 13 }; /* elements */
 
 struct checkpoint_file {
   MPI_Comm comm;
-  int rank;
+  int rank, parts; /* parts: ranks that have slices */
+  bool takes_part; /* this one, in what HDF5 does */
   char *path;
   hid_t file, collective, independent; /* two: transfer properties */
   int descriptor;                      /* of a file that is written, for early_sync; else -1 */
@@ -117,6 +118,8 @@ static checkpoint_file *file_new(MPI_Comm comm, const char *path) {
   checkpoint_file *f = check_allocate(1, sizeof *f);
   AGREE_MPI(MPI_Comm_dup(comm, &f->comm));
   MPI_Comm_rank(comm, &f->rank);
+  MPI_Comm_size(comm, &f->parts);
+  f->takes_part = true;
   f->path = strcpy(check_allocate(strlen(path) + 1, 1), path);
   f->file = f->descriptor = -1;
   f->collective = H5Pcreate(H5P_DATASET_XFER);
@@ -181,7 +184,8 @@ static err make_empty(const char *path) {
 }
 
 static hid_t create_hdf5(checkpoint_file *f) {
-  hid_t properties = access_properties(f->comm), creation = H5Pcreate(H5P_FILE_CREATE);
+  hid_t properties = access_properties(f->parts == 1 ? MPI_COMM_SELF : f->comm);
+  hid_t creation = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_userblock(creation, CHECKPOINT_SEAL_BYTES);
   const hid_t file = H5Fcreate(f->path, H5F_ACC_TRUNC, creation, properties);
   if (file < 0) check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", f->path, cause());
@@ -190,19 +194,21 @@ static hid_t create_hdf5(checkpoint_file *f) {
   return file;
 }
 
-err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes,
+err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes, bool spread,
                            checkpoint_seal_blocks *known, checkpoint_file **made) {
   checkpoint_file *f = file_new(comm, path);
+  if (!spread) f->parts = 1;
+  f->takes_part = f->rank < f->parts;
   f->known = known;
   err e = agree(f->comm, f->rank == 0 ? make_empty(path) : OK);
   if (e == OK) {
-    f->file = create_hdf5(f);
-    if (f->file < 0) e = ERR_ENVIRONMENT;
+    if (f->takes_part) f->file = create_hdf5(f);
+    if (f->takes_part && f->file < 0) e = ERR_ENVIRONMENT;
     if (e == OK && f->rank == 0) e = claim(path, bytes);
     e = agree(f->comm, e);
   }
   *made = e == OK ? f : NULL;
-  if (e == OK) f->descriptor = open(path, O_WRONLY | O_CLOEXEC);
+  if (e == OK && f->takes_part) f->descriptor = open(path, O_WRONLY | O_CLOEXEC);
   if (e == OK) return e;
   if (f->file >= 0) H5Fclose(f->file);
   if (f->rank == 0) unlink(path);
@@ -222,7 +228,7 @@ err checkpoint_file_open(MPI_Comm comm, const char *path, checkpoint_file **open
 }
 
 void checkpoint_file_close(checkpoint_file *f) {
-  WRITE(H5Fclose(f->file), "the last of the file");
+  if (f->takes_part) WRITE(H5Fclose(f->file), "the last of the file");
   file_free(f);
 }
 
@@ -230,7 +236,10 @@ const char *checkpoint_file_path(const checkpoint_file *f) { return f->path; }
 
 MPI_Comm checkpoint_file_comm(const checkpoint_file *f) { return f->comm; }
 
+int checkpoint_file_parts(const checkpoint_file *f) { return f->parts; }
+
 void checkpoint_file_group(checkpoint_file *f, const char *path) {
+  if (!f->takes_part) return;
   hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
   H5Pset_obj_track_times(creation, false); /* the same bytes at any time */
   hid_t group = H5Gcreate2(f->file, path, H5P_DEFAULT, creation, H5P_DEFAULT);
@@ -261,15 +270,15 @@ static void put_text(checkpoint_file *f, hid_t object, const char *name, const c
 }
 
 void checkpoint_file_put_text(checkpoint_file *f, const char *name, const char *text) {
-  put_text(f, f->file, name, text);
+  if (f->takes_part) put_text(f, f->file, name, text);
 }
 
 void checkpoint_file_put_integer(checkpoint_file *f, const char *name, uint64_t value) {
-  put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_UINT64), &value);
+  if (f->takes_part) put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_UINT64), &value);
 }
 
 void checkpoint_file_put_real(checkpoint_file *f, const char *name, double value) {
-  put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_DOUBLE), &value);
+  if (f->takes_part) put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_DOUBLE), &value);
 }
 
 static err get_attribute(checkpoint_file *f, const char *name, hid_t type, void *value) {
@@ -317,18 +326,19 @@ uint64_t checkpoint_chunk(uint64_t size) {
   return chunk;
 }
 
-checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int ranks, int rank) {
-  const uint64_t chunks = (size + chunk - 1) / chunk;
-  const uint64_t part = (uint64_t)((rank + ranks - turn % ranks) % ranks), parts = (uint64_t)ranks;
-  const uint64_t first = chunks * part / parts * chunk, end = chunks * (part + 1) / parts * chunk;
+checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int parts, int rank) {
+  if (rank >= parts) return (checkpoint_slice){size, 0};
+  const uint64_t chunks = (size + chunk - 1) / chunk, all = (uint64_t)parts;
+  const uint64_t part = (uint64_t)((rank + parts - turn % parts) % parts);
+  const uint64_t first = chunks * part / all * chunk, end = chunks * (part + 1) / all * chunk;
   const uint64_t last = end < size ? end : size;
   return (checkpoint_slice){first < last ? first : last, first < last ? last - first : 0};
 }
 
-int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int ranks, uint64_t at) {
-  const uint64_t chunks = (size + chunk - 1) / chunk, parts = (uint64_t)ranks;
-  const uint64_t part = ((at / chunk + 1) * parts - 1) / chunks; /* the largest that begins there */
-  return (int)((part + (uint64_t)(turn % ranks)) % parts);
+int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int parts, uint64_t at) {
+  const uint64_t chunks = (size + chunk - 1) / chunk, all = (uint64_t)parts;
+  const uint64_t part = ((at / chunk + 1) * all - 1) / chunks; /* the largest that begins there */
+  return (int)((part + (uint64_t)(turn % parts)) % all);
 }
 
 /* ---- datasets ---- */
@@ -389,6 +399,7 @@ checkpoint_set *checkpoint_set_create(checkpoint_file *f, const char *parent,
   s->type = field->type;
   s->size = size;
   s->chunk = checkpoint_chunk(size);
+  if (!f->takes_part) return s;
   s->set = create_dataset(f, s->name, file_type(s->type), size, s->chunk, !large);
   put_text(f, s->set, "unit", field->unit);
   put_text(f, s->set, "description", field->description);
@@ -504,6 +515,9 @@ static void early_sync(const checkpoint_file *f) {
 void checkpoint_set_write(checkpoint_set *s, uint64_t first, uint64_t count, const void *value) {
   checkpoint_file *f = s->f;
   const bool large = s->checksums >= 0;
+  if (!f->takes_part && count > 0)
+    CHECK_ABORT("values of %s on a rank that does not write", s->name);
+  if (!f->takes_part) return;
   /* Ranks that wait for each other in every round would wait for each other's disk. */
   WRITE(transfer(large ? f->independent : f->collective, true, s->set, memory_type(s->type), first,
                  count, (void *)value),

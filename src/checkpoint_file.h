@@ -18,16 +18,20 @@ typedef struct checkpoint_file checkpoint_file;
 LOCAL size_t checkpoint_type_bytes(checkpoint_type type);
 LOCAL const char *checkpoint_type_name(checkpoint_type type);
 
-/* Create, replacing what is there; `bytes` is what it will take, claimed on the disk here. Blocks
- * of large datasets that this rank writes are noted in `known`, which is borrowed until the file is
- * closed. ERR_ENVIRONMENT: no room, or no permission; nothing is left behind. */
-COLLECTIVE err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes,
+/* Create, replacing what is there. `spread`: all ranks write, else rank 0 does, and what the others
+ * are asked to write must be empty: ranks that make many small datasets together wait for each
+ * other for longer than one takes to write them. `bytes` is what it will take, claimed on the disk
+ * here. Blocks of large datasets that this rank writes are noted in `known`, which is borrowed
+ * until the file is closed. ERR_ENVIRONMENT: no room, or no permission; nothing is left behind. */
+COLLECTIVE err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes, bool spread,
                                       checkpoint_seal_blocks *known, checkpoint_file **made);
 COLLECTIVE err checkpoint_file_open(MPI_Comm comm, const char *path, checkpoint_file **opened);
 /* Hands all to the operating system, which need not have it on the disk yet. */
 COLLECTIVE void checkpoint_file_close(checkpoint_file *f);
 LOCAL const char *checkpoint_file_path(const checkpoint_file *f);
 LOCAL MPI_Comm checkpoint_file_comm(const checkpoint_file *f);
+/* Datasets are divided among so many ranks, from 0 on; others have empty slices. */
+LOCAL int checkpoint_file_parts(const checkpoint_file *f);
 
 COLLECTIVE void checkpoint_file_group(checkpoint_file *f, const char *path);
 /* Attributes of the root. */
@@ -42,14 +46,15 @@ COLLECTIVE err checkpoint_file_get_real(checkpoint_file *f, const char *name, do
 typedef struct checkpoint_set checkpoint_set; /* an open dataset, one-dimensional */
 
 /* Elements [first, first + count) are rank `rank`'s: whole chunks, about the same number on each
- * rank; `turn` shifts which rank begins, so that many small datasets spread over all. */
+ * rank; `turn` shifts which rank begins, so that many small datasets spread over all. A rank from
+ * `parts` on has none. */
 typedef struct {
   uint64_t first, count;
 } checkpoint_slice;
-LOCAL checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int ranks,
+LOCAL checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int parts,
                                            int rank);
 /* Rank whose slice holds an element. */
-LOCAL int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int ranks, uint64_t at);
+LOCAL int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int parts, uint64_t at);
 /* Elements a chunk: 2^20, halved down to 2^13 while there would be fewer than 16. */
 LOCAL uint64_t checkpoint_chunk(uint64_t size);
 

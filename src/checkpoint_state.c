@@ -34,15 +34,14 @@ uint32_t checkpoint_place_find(const checkpoint_place *place, uint32_t count, ui
 /* A neuron on its way is its gid and its values packed as the fields of its population come. */
 typedef struct {
   const checkpoint_state *state;
-  int rank, ranks;
-  size_t bytes;  /* of a record */
-  size_t *place; /* [neuron_fields] of the field in the record */
+  int rank, parts; /* of the slices */
+  size_t bytes;    /* of a record */
+  size_t *place;   /* [neuron_fields] of the field in the record */
 } neuron_layout;
 
-static neuron_layout layout_make(MPI_Comm comm, const checkpoint_state *state) {
-  neuron_layout l = {.state = state, .bytes = sizeof(uint32_t)};
-  MPI_Comm_rank(comm, &l.rank);
-  MPI_Comm_size(comm, &l.ranks);
+static neuron_layout layout_make(const checkpoint_file *f, const checkpoint_state *state) {
+  neuron_layout l = {.state = state, .bytes = sizeof(uint32_t), .parts = checkpoint_file_parts(f)};
+  MPI_Comm_rank(checkpoint_file_comm(f), &l.rank);
   l.place = check_allocate((size_t)state->neuron_fields, sizeof *l.place);
   size_t *end = check_allocate((size_t)state->m->populations, sizeof *end);
   for (int k = 0; k < state->neuron_fields; k++) {
@@ -62,13 +61,13 @@ static const model_population *population_of(const neuron_layout *l, uint32_t gi
 
 static checkpoint_slice slice_of(const neuron_layout *l, int population) {
   const uint64_t size = l->state->m->population[population].size;
-  return checkpoint_slice_of(size, checkpoint_chunk(size), population, l->ranks, l->rank);
+  return checkpoint_slice_of(size, checkpoint_chunk(size), population, l->parts, l->rank);
 }
 
 static int slice_rank(const neuron_layout *l, uint32_t gid) {
   const model_population *p = population_of(l, gid);
   return checkpoint_slice_rank(p->size, checkpoint_chunk(p->size),
-                               (int)(p - l->state->m->population), l->ranks, gid - p->first_gid);
+                               (int)(p - l->state->m->population), l->parts, gid - p->first_gid);
 }
 
 /* Between a field's array and the records: record i is of the neuron at local[i] (NULL: of i). */
@@ -130,7 +129,7 @@ static const char *group_of(const model_population *p, char group[128]) {
 
 void checkpoint_neurons_write(checkpoint_file *f, const checkpoint_state *state) {
   char group[128];
-  neuron_layout l = layout_make(checkpoint_file_comm(f), state);
+  neuron_layout l = layout_make(f, state);
   size_t count;
   char *record = gather_slices(checkpoint_file_comm(f), &l, &count);
   checkpoint_file_group(f, "neurons");
@@ -184,7 +183,7 @@ static err read_field(checkpoint_file *f, const neuron_layout *l, int k, size_t 
 }
 
 err checkpoint_neurons_read(checkpoint_file *f, const directory *d, checkpoint_state *state) {
-  neuron_layout l = layout_make(checkpoint_file_comm(f), state);
+  neuron_layout l = layout_make(f, state);
   size_t count, received;
   char *record = empty_slices(&l, &count);
   err e = OK;
@@ -218,8 +217,10 @@ static int compare_spikes(const void *a, const void *b) {
 }
 
 /* All spikes by (gid, step), this rank's slice of them. */
-static checkpoint_spike *sort_spikes(MPI_Comm comm, const checkpoint_state *state, uint64_t *total,
-                                     checkpoint_slice *slice) {
+static checkpoint_spike *sort_spikes(const checkpoint_file *f, const checkpoint_state *state,
+                                     uint64_t *total, checkpoint_slice *slice) {
+  MPI_Comm comm = checkpoint_file_comm(f);
+  const int parts = checkpoint_file_parts(f);
   int rank, ranks;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &ranks);
@@ -238,10 +239,10 @@ static checkpoint_spike *sort_spikes(MPI_Comm comm, const checkpoint_state *stat
   destination = check_allocate(count, sizeof *destination);
   const uint64_t chunk = checkpoint_chunk(*total);
   for (size_t i = 0; i < count; i++)
-    destination[i] = checkpoint_slice_rank(*total, chunk, 0, ranks, before + i);
+    destination[i] = checkpoint_slice_rank(*total, chunk, 0, parts, before + i);
   checkpoint_spike *sorted =
       directory_exchange(comm, sizeof *some, count, some, destination, &count);
-  *slice = checkpoint_slice_of(*total, chunk, 0, ranks, rank);
+  *slice = checkpoint_slice_of(*total, chunk, 0, parts, rank);
   if (count != slice->count)
     CHECK_ABORT("%zu spikes for a slice of %llu", count, (unsigned long long)slice->count);
   free(destination);
@@ -252,7 +253,7 @@ static checkpoint_spike *sort_spikes(MPI_Comm comm, const checkpoint_state *stat
 void checkpoint_spikes_write(checkpoint_file *f, const checkpoint_state *state) {
   uint64_t total;
   checkpoint_slice slice;
-  checkpoint_spike *sorted = sort_spikes(checkpoint_file_comm(f), state, &total, &slice);
+  checkpoint_spike *sorted = sort_spikes(f, state, &total, &slice);
   uint32_t *gid = check_allocate(slice.count, sizeof *gid);
   int64_t *step = check_allocate(slice.count, sizeof *step);
   for (uint64_t i = 0; i < slice.count; i++) {
@@ -268,16 +269,15 @@ void checkpoint_spikes_write(checkpoint_file *f, const checkpoint_state *state) 
 }
 
 err checkpoint_spikes_read(checkpoint_file *f, const directory *d, checkpoint_state *state) {
-  int rank, ranks;
+  int rank;
   MPI_Comm_rank(checkpoint_file_comm(f), &rank);
-  MPI_Comm_size(checkpoint_file_comm(f), &ranks);
   checkpoint_set *set;
   err e = checkpoint_set_open(f, "spikes_under_way", &spike_gid, CHECKPOINT_ANY, &set);
   if (e != OK) return e;
   const uint64_t total = checkpoint_set_size(set);
   checkpoint_set_close(set);
   const checkpoint_slice slice =
-      checkpoint_slice_of(total, checkpoint_chunk(total), 0, ranks, rank);
+      checkpoint_slice_of(total, checkpoint_chunk(total), 0, checkpoint_file_parts(f), rank);
   uint32_t *gid = check_allocate(slice.count, sizeof *gid);
   int64_t *step = check_allocate(slice.count, sizeof *step);
   e = checkpoint_file_read(f, "spikes_under_way", &spike_gid, total, slice, gid);

@@ -67,6 +67,8 @@ static int round_robin(uint32_t gid, int size) { return (int)gid % size; }
 static int blocks(uint32_t gid, int size) { return (int)gid * size / NEURONS; }
 static int last_only(uint32_t gid, int size) { return gid < NEURONS ? size - 1 : 0; }
 
+static bool with_layers = true; /* all ranks write; else rank 0 does, these files being small */
+
 static uint64_t recorded[3] = {11, 0, 22}, rows[1];
 
 /* This rank's part among `size` ranks, neurons by descending gid; `full`: with its values. */
@@ -125,7 +127,8 @@ static part *part_make(const model *m, owner of, degree edges, int own, int size
   p->state.spike = full ? p->spike : NULL;
   p->state.neuron_fields = 4;
   p->state.neuron_field = p->neuron_field;
-  p->state.edge_fields = p->state.layer_fields = 1;
+  p->state.edge_fields = 1;
+  p->state.layer_fields = with_layers;
   p->state.edge_field = &p->edge_field;
   p->state.layer_field = &p->layer_field;
   return p;
@@ -157,7 +160,7 @@ static void expect_values(const part *p, int own, int size) {
     EXPECT(i == 0 || s->gid > s[-1].gid || (s->gid == s[-1].gid && s->step > s[-1].step));
   }
   const uint64_t first = (uint64_t)(ROWS * own / size);
-  for (uint64_t i = 0; i < p->layer_field.count * COLUMNS; i++)
+  for (uint64_t i = 0; with_layers && i < p->layer_field.count * COLUMNS; i++)
     EXPECT(p->cells[i] == cell(first + i / COLUMNS, i % COLUMNS));
 }
 
@@ -229,16 +232,25 @@ static void restore_on(const model *m, const char *name, int size, owner of, deg
 
 /* ---- the promises ---- */
 
-static void every_field_comes_back_on_any_ranks(const model *m) {
+static void save_and_restore_on_any_ranks(const model *m) {
   static const owner owners[] = {round_robin, blocks, last_only};
   for (int size = 1; size <= ranks; size++)
     for (int o = 0; o < 3; o++) {
       char name[32];
-      snprintf(name, sizeof name, "few-%d-%d", size, o);
+      snprintf(name, sizeof name, "few-%d-%d%s", size, o, with_layers ? "" : "-alone");
       save_on(m, name, size, owners[o], few_edges);
       for (int other = 1; other <= ranks; other++)
         restore_on(m, name, other, owners[(o + other) % 3], few_edges);
     }
+}
+
+static void every_field_comes_back_on_any_ranks(const model *m) {
+  save_and_restore_on_any_ranks(m);
+  with_layers = false;
+  save_and_restore_on_any_ranks(m);
+  save_on(m, "many-without-layers", ranks, round_robin, many_edges);
+  restore_on(m, "many-without-layers", ranks, last_only, many_edges);
+  with_layers = true;
 }
 
 static void large_edge_fields_travel_in_rounds(const model *m) {
