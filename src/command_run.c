@@ -33,9 +33,9 @@ static const char help[] =
     "  --overwrite         replace an earlier run in that folder\n"
     "  --force             run although the memory will not suffice by prediction\n"
     "  --help              this text\n"
-    "\nSIGUSR1 saves the state; SIGTERM, SIGINT or a file `stop` in the output folder save it and "
-    "end\n"
-    "the run, with exit status 75.\n";
+    "\nSIGUSR1 saves the state; SIGUSR2, SIGTERM, SIGINT or a file `stop` in the output folder "
+    "save it\n"
+    "and end the run, with exit status 75. To mpirun send SIGUSR2: for the others it returns 1.\n";
 
 static void set(run_options *o, const char *key, const char *value) {
   o->setting = realloc(o->setting, (size_t)(o->settings + 1) * sizeof *o->setting);

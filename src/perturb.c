@@ -299,7 +299,7 @@ static void look(perturbation *x, double seconds, int64_t *stretch) {
 static void run_all(perturbation *x) {
   int64_t stretch = 1;
   x->begun = x->kept = MPI_Wtime();
-  stop_listen();
+  stop_listen(true);
   watchdog_start(x->rank, x->options->watchdog);
   while (x->done < x->runs && x->ended == STOP_NOT) {
     const double begun = MPI_Wtime();

@@ -9,6 +9,7 @@
 #include "run_save.h"
 #include "shard.h"
 #include "step.h"
+#include "stop.h"
 #include "watchdog.h"
 
 #include <math.h>
@@ -175,6 +176,7 @@ err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
   run x = {.comm = comm, .options = options, .begun = MPI_Wtime()};
   MPI_Comm_rank(comm, &x.rank);
   MPI_Comm_size(comm, &x.ranks);
+  stop_listen(false); /* one that comes while the network is built is not lost, and kills nothing */
   x.node = machine_look(comm);
   err e = prepare(&x);
   if (e == OK) {

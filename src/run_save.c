@@ -99,7 +99,7 @@ run_save run_save_start(MPI_Comm comm, const run_options *options, const char *f
   const double by_option = options->time_limit > 0 ? begun + options->time_limit : INFINITY;
   k.limit = fmin(by_option, MPI_Wtime() + stop_slurm_seconds());
   if (k.rank == 0) stop_file_forget(folder);
-  stop_listen();
+  stop_listen(true);
   return k;
 }
 

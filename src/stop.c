@@ -18,11 +18,11 @@ static void on_signal(int number) {
     end_asked = number;
 }
 
-void stop_listen(void) {
-  static const int numbers[] = {SIGUSR1, SIGINT, SIGTERM};
+void stop_listen(bool all) {
+  static const int numbers[] = {SIGUSR1, SIGUSR2, SIGINT, SIGTERM};
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+  for (size_t i = 0; i < (all ? sizeof numbers / sizeof *numbers : 2); i++)
     sigaction(numbers[i], &action, NULL);
 }
 
@@ -34,7 +34,7 @@ bool stop_asked_to_save(void) {
 
 stop_reason stop_asked_to_end(void) {
   if (!end_asked) return STOP_NOT;
-  return end_asked == SIGINT ? STOP_SIGINT : STOP_SIGTERM;
+  return end_asked == SIGINT ? STOP_SIGINT : end_asked == SIGTERM ? STOP_SIGTERM : STOP_SIGUSR2;
 }
 
 static void path_in(const char *folder, const char *name, char path[4200]) {
@@ -59,7 +59,7 @@ void stop_file_forget(const char *folder) {
 const char *stop_reason_name(stop_reason reason) {
   static const char *const names[] = {
       [STOP_NOT] = "nothing",   [STOP_TIME] = "the time limit", [STOP_FILE] = "the stop file",
-      [STOP_SIGINT] = "SIGINT", [STOP_SIGTERM] = "SIGTERM",
+      [STOP_SIGINT] = "SIGINT", [STOP_SIGTERM] = "SIGTERM",     [STOP_SIGUSR2] = "SIGUSR2",
   };
   return names[reason];
 }

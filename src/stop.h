@@ -13,10 +13,13 @@ typedef enum { /* why a run ends before its time */
                STOP_FILE,   /* FOLDER/stop */
                STOP_SIGINT, /* from here on: signals */
                STOP_SIGTERM,
+               STOP_SIGUSR2,
 } stop_reason;
 
-/* From now on SIGUSR1 asks to save, SIGINT and SIGTERM ask to save and end.                   */
-LOCAL void stop_listen(void);
+/* From now on SIGUSR1 asks to save, SIGUSR2 to save and end; `all`: SIGINT and SIGTERM too, which
+ * end the process at once before that. (mpirun passes the first two on, and returns what the ranks
+ * do; it returns 1 where it gets one of the others itself.) */
+LOCAL void stop_listen(bool all);
 /* Has SIGUSR1 come since the last call? */
 LOCAL bool stop_asked_to_save(void);
 /* STOP_NOT or the signal that has come. */

@@ -43,7 +43,7 @@ newest() { find "$1" -name 'checkpoint-*.h5' -printf '%f\n' 2>/dev/null | sort |
 passed() { [[ $(newest "$1") > $2 ]]; } # FOLDER CHECKPOINT: there is a newer one
 submit() { sbatch --parsable --time=10 --output="$work/%j.log" "$@"; }
 log_has() { grep -q "$2" "$work/$1.log" 2>/dev/null; }
-runs_of() { grep -c 'started by' "$work/$1.log" 2>/dev/null; }
+runs_of() { cat "$work/$1.log" 2>/dev/null | grep -c 'started by'; }
 runs_are() { [ "$(runs_of "$1")" -ge "$2" ]; }
 show() { tail -40 "$work/$1.log"; }
 
@@ -97,6 +97,36 @@ same = list(a) == list(b) and all(
 sys.exit(0 if same and sum(len(a[p]["node_ids"]) for p in a) > 100 else 1)
 END
 verdict $? "and so are the spikes in spikes.h5"
+[ $failures = 0 ] || show "$job"
+
+# Where srun --mpi=pmix does not work mpirun starts the ranks; a SIGTERM that it gets itself is no loss.
+mkdir "$work/bin"
+printf '#!/bin/sh\n[ "$1" = --mpi=list ] && echo none && exit 0\nexec %s "$@"\n' "$(command -v srun)" >"$work/bin/srun"
+chmod +x "$work/bin/srun"
+mpirun_of() { # the mpirun that runs in a folder
+  local entry
+  for entry in /proc/[0-9]*; do
+    [ "$(cat "$entry/comm" 2>/dev/null)" = mpirun ] || continue
+    tr '\0' '\n' <"$entry/cmdline" 2>/dev/null | grep -qxF "$1" && basename "$entry"
+  done
+}
+out=$work/mpirun
+job=$(PATH=$work/bin:$PATH submit --ntasks=2 --nodes=2 --cpus-per-task=1 "$source/jobs/run.sbatch" "$model" \
+  --duration 1e6 --checkpoint-every 100 --out "$out")
+until_true 60 passed "$out" "" && log_has "$job" 'started by: mpirun'
+verdict $? "job $job by mpirun: starts and saves"
+kill -TERM "$(mpirun_of "$out")"
+until_true 90 log_has "$job" 'the job is requeued'
+verdict $? "mpirun gets SIGTERM: the ranks save and end, the job is requeued"
+until_true 60 runs_are "$job" 2
+at=$(newest "$out")
+until_true 60 passed "$out" "$at" && ! grep -q 'run 2.*from step 0$' "$work/$job.log"
+verdict $? "it goes on from $at"
+scancel "$job"
+until_true 60 is_over "$job"
+sleep 5
+is_over "$job" && [ "$(runs_of "$job")" = 2 ]
+verdict $? "a job that the user cancels stays so"
 [ $failures = 0 ] || show "$job"
 
 # A program that is always stopped before it gets anywhere.

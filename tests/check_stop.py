@@ -69,6 +69,27 @@ def check_ends(verdict, work):
                               "the stop file is used up")
 
 
+def check_mpirun(verdict, work):
+    """Signals to mpirun itself: SIGUSR2 reaches the ranks and gives 75; for SIGTERM it returns 1, so that
+    scripts ask the summary."""
+    for name, number, allowed in (("SIGUSR2", signal.SIGUSR2, (75,)),
+                                  ("SIGTERM", signal.SIGTERM, (1, 75))):
+        folder = work.path(f"mpirun-{name}")
+        os.environ["OMPI_MCA_odls_base_sigkill_timeout"] = "6"
+        started = start(folder, "--time-limit", "1000s", ranks=2)
+        del os.environ["OMPI_MCA_odls_base_sigkill_timeout"]
+        started.send_signal(number)
+        status, text = finish(started)
+        with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+            summary = file.read()
+        newest = os.path.join(folder, checkpoints(folder)[-1])
+        with h5py.File(newest, "r") as file:
+            saved = f"at {file.attrs['time_ms']:.9g} ms" in summary
+        verdict.check(status in allowed and f'"status": "ended early by {name}' in summary and saved,
+                      f"{name} to mpirun: status {status}, saved at its end"
+                      + ("" if status in allowed else text))
+
+
 def check_time_limit(verdict, work):
     begun = time.monotonic()
     started = start(work.path("limit"), "--time-limit", "8s")
@@ -225,6 +246,7 @@ def main():
         check_refusals(verdict, work)
         check_save_and_go_on(verdict, work)
         check_ends(verdict, work)
+        check_mpirun(verdict, work)
         check_time_limit(verdict, work)
     verdict.finish()
 
