@@ -2,7 +2,7 @@
 """A damaged checkpoint is never taken: a flipped byte or a missing end is refused with a message, or the
 older checkpoint is taken and the run ends as the unbroken one. No crash, no hang, no wrong result.
 
-By default 50 flips and 10 truncations; SHINKEI_LONG=1 does 1,000 and 100 (about 10 minutes).
+By default 50 flips and 10 truncations; SHINKEI_LONG=1 does 1,000 and 100 (about 7 minutes).
 """
 import os
 import random

@@ -2,7 +2,7 @@
 """A run can be killed (kill -9 of one rank or of all) at any moment, also while it writes a checkpoint:
 restarted from the newest intact one, as often as it takes, it ends as the unbroken run.
 
-By default 8 kills; SHINKEI_LONG=1 does 100 (about 10 minutes).
+By default 8 kills; SHINKEI_LONG=1 does 100 (10 to 20 minutes).
 """
 import os
 import random
@@ -17,7 +17,7 @@ MODEL = os.path.join(SOURCE, "tests", "models", "microcircuit_small.yaml")
 LONG = os.environ.get("SHINKEI_LONG") == "1"
 KILLS = 100 if LONG else 8
 OPTIONS = ("--duration", 200, "--checkpoint-every", 4, "--set", "checkpoint.keep=3")
-LIMIT = 120  # [s] in which a job of which a rank was killed must be over
+LIMIT = 60  # [s] in which a job of which a rank was killed must be over
 
 
 def processes(folder):
@@ -56,6 +56,20 @@ def wait_for_moment(folder, started, inside):
         time.sleep(0.0005)
 
 
+def end_of(started, folder, hit):
+    """What a job said, and its status; one that was hit must end by itself. About once in 60 kills Open
+    MPI's own mpirun does not, its ranks being gone: it waits for ever in PMIx_server_finalize."""
+    try:
+        text, _ = started.communicate(timeout=LIMIT if hit else TIMEOUT)
+    except subprocess.TimeoutExpired:
+        if not hit or processes(folder):
+            raise
+        print("note    all ranks are gone, but mpirun hangs: ended here", flush=True)
+        started.kill()
+        text, _ = started.communicate()
+    return text, started.returncode
+
+
 def start(folder, ranks):
     from_there = any(name.startswith("checkpoint-") and name.endswith(".h5")
                      for name in os.listdir(folder)) if os.path.isdir(folder) else False
@@ -79,8 +93,8 @@ def main():
             started = start(folder, ranks)
             wait_for_moment(folder, started, within)
             hit = kill_now(folder, random.random() < 0.5)
-            text, _ = started.communicate(timeout=LIMIT if hit else TIMEOUT)
-            if started.returncode == 0:
+            text, status = end_of(started, folder, hit)
+            if status == 0:
                 ended += 1
                 verdict.check(straight in text, f"after {killed} kills the run ends as unbroken")
                 shutil.rmtree(folder)

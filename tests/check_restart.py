@@ -3,7 +3,7 @@
 unbroken run leaves: the same spike digest, the same spikes.h5, the same final state.
 
 By default a sample of the pairs (saved on, restarted on); SHINKEI_LONG=1 takes all 64 pairs on both
-models, which needs about 15 minutes.
+models, which needs 10 to 20 minutes.
 """
 import filecmp
 import itertools
