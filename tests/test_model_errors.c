@@ -74,7 +74,7 @@ static const struct fault {
      "of mean, sd, min, max"},
     {"unknown_parameter", "tau_m: 10", "tau: 10",
      "bad.yaml:5: neurons.cell.parameters.tau: iaf_psc_exp has no such parameter; did you mean "
-     "'tau_m'; must be one of C_m, tau_m, tau_syn_ex, tau_syn_in, E_L, V_reset, V_th, t_ref, I_e"},
+     "'tau_m'; must be one of C_m, tau_m, E_L, V_reset, V_th, t_ref, I_e, tau_syn_ex, tau_syn_in"},
     {"unknown_state_variable_initial", "{V_m: {normal", "{v: {normal",
      "bad.yaml:6: neurons.cell.initial.v: iaf_psc_exp has no such state variable; must be one of "
      "V_m, I_syn_ex, I_syn_in"},
@@ -204,9 +204,11 @@ static const struct fault {
      "bad.yaml:22: record.spikes.0.population: F is unknown: must be one of E, I, none"},
     {"unknown_neuron_set", "neuron: cell\n", "neuron: cells\n",
      "bad.yaml:10: populations.E.neuron: cells is unknown: must be one of cell, iaf_psc_exp, "
+     "iaf_psc_exp_shared, "
      "shiu_lif, parrot; did you mean 'cell'"},
     {"unknown_neuron_model", "model: iaf_psc_exp", "model: iaf_psc_alpha",
      "bad.yaml:4: neurons.cell.model: iaf_psc_alpha is unknown: must be one of iaf_psc_exp, "
+     "iaf_psc_exp_shared, "
      "shiu_lif, parrot"},
     {"unknown_receptor", "weight: 50, delay: 1.5", "weight: 50, delay: 1.5, receptor: exitatory",
      "bad.yaml:15: projections.0.receptor: exitatory is unknown: must be one of excitatory, "
