@@ -49,10 +49,20 @@ static int dispatch(int argc, char **argv, int rank) {
   return asked || version ? OK : ERR_USER;
 }
 
+/* Did mpirun, or srun with PMIx or PMI, start this process? */
+static bool is_launched(void) {
+  return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+}
+
 int main(int argc, char **argv) {
   int provided, rank;
-  /* Started without a launcher, Open MPI would start a daemon of its own, for nothing. */
-  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  if (!is_launched()) {
+    /* Open MPI would start a daemon of its own, for nothing. */
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    /* All programs without a launcher share one session folder, which the first to end removes
+     * under the feet of those that begin: then MPI_Init fails. A single process needs none. */
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
+  }
   /* ROMIO writes to shared files faster than Open MPI's own layer, and leaves nothing in /tmp. */
   setenv("OMPI_MCA_io", "romio321", 0);
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)

@@ -159,6 +159,14 @@ works "a population of size 0" 2 run empty.yaml --out empty
 refuses "no neuron at all" "no neurons" run empty.yaml --set populations.B.size=0 --out none
 works "a run of no length" 2 run small.yaml --duration 0 --out short
 
+# Without a launcher nothing is shared with other programs of Open MPI: two of them at once had the same
+# folder for their sessions, and the one that ended first removed the other's.
+: >file
+OMPI_MCA_orte_tmpdir_base=$work/file timeout "$limit" "$shinkei" run small.yaml --out apart >log 2>&1
+status=$?
+[ $status = 0 ] || cat log
+verdict $((status != 0)) "alone it needs no folder for sessions of Open MPI"
+
 # Help, and what the program writes can be read by it again.
 for sub in "" run partition validate info; do
   # shellcheck disable=SC2086
