@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
   MPI_Comm comm;
@@ -35,6 +36,13 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
   if (given < asked)
     fprintf(stderr, "shinkei: warning: --threads %d: OpenMP gives only %d (OMP_THREAD_LIMIT)\n",
             asked, given);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  if (node->local_rank == 0 && given * node->local_ranks > node->cores && node->cores < online)
+    fprintf(
+        stderr,
+        "shinkei: warning: %d ranks x %d threads share %d of this node's %ld cores: mpirun "
+        "binds a rank to one core unless told otherwise (--bind-to none or --map-by slot:pe=%d)\n",
+        node->local_ranks, given, node->cores, online, given);
   return given;
 }
 

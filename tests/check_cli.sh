@@ -158,6 +158,11 @@ END
 works "a population of size 0" 2 run empty.yaml --out empty
 refuses "no neuron at all" "no neurons" run empty.yaml --set populations.B.size=0 --out none
 works "a run of no length" 2 run small.yaml --duration 0 --out short
+if [ "$(nproc)" -gt 1 ]; then
+  timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --threads 2 --out bound >log 2>&1
+  [ "$(grep -c 'warning: 1 ranks x 2 threads share 1 of' log)" = 1 ]
+  verdict $? "threads that mpirun has put on one core are told of"
+fi
 
 # Without a launcher nothing is shared with other programs of Open MPI: two of them at once had the same
 # folder for their sessions, and the one that ended first removed the other's.
