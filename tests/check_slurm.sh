@@ -2,7 +2,7 @@
 # jobs/run.sbatch under a real SLURM with emulated nodes: a chain of jobs, stopped by signals, requeued,
 # with a node lost, on different numbers of ranks, ends with the spikes of the unbroken run; a chain that
 # gets nowhere ends with a message. Skipped where SLURM or the tools that start it are missing.
-# SHINKEI_LONG=1 adds a chain that real time limits cut (6 minutes).
+# SHINKEI_LONG=1 adds a chain that real time limits cut (5 minutes more).
 set -uo pipefail
 source=$(cd "${SHINKEI_SOURCE:-$(dirname "$0")/..}" && pwd)
 export SHINKEI=${SHINKEI:-$source/build/shinkei}
