@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Fuzz the model parser with libFuzzer, address and undefined-behaviour sanitizers: first every input of
-# the corpus, then new ones for SHINKEI_FUZZ_SECONDS (default 20). An input that breaks the parser
+# the corpus, then new ones for SHINKEI_FUZZ_SECONDS (default 10). An input that breaks the parser
 # stays in the build folder and is named. Inputs worth keeping: fuzz_model -merge=1 tests/fuzz/corpus_model
 # BUILD/fuzz/new.
 set -eu
 source=${SHINKEI_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 build=${SHINKEI_BUILD:-$source/build}/fuzz
-seconds=${SHINKEI_FUZZ_SECONDS:-20}
+seconds=${SHINKEI_FUZZ_SECONDS:-10}
 clang=$(command -v clang || true)
 [ -n "$clang" ] || { echo "skipped: clang is missing (package clang)"; exit 77; }
 mkdir -p "$build"

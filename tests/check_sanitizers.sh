@@ -1,30 +1,35 @@
 #!/usr/bin/env bash
-# No memory error, no leak, no undefined behaviour: all unit tests (those of MPI on three ranks; no
-# timings) and a short run of a reduced
-# microcircuit, built with the address and undefined-behaviour sanitizers.
+# No memory error, no leak, no undefined behaviour, no broken assertion: all unit tests (those of MPI on
+# three ranks; no timings) and a short run of a reduced microcircuit, built with the address and
+# undefined-behaviour sanitizers, and, unlike the tested build, with assertions; by clang, where it is
+# installed, without a warning.
 set -euo pipefail
 source=${SHINKEI_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+build=${SHINKEI_BUILD:-$source/build}/sanitizers
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1
-export OMPI_MCA_orte_tmpdir_base=$work/mpi
-mkdir "$work/mpi"
-# The unwinder of slow stacks is needed to tell Open MPI's leaks from ours.
-export ASAN_OPTIONS=fast_unwind_on_malloc=0:abort_on_error=0:exitcode=99
+# Stacks are read by frame pointers, which the code of libraries lacks: there only the place that
+# allocates is known. That is enough to tell Open MPI's leaks from ours, and 20 times as fast as to
+# unwind every stack.
+export ASAN_OPTIONS=abort_on_error=0:exitcode=99
 export LSAN_OPTIONS=suppressions=$source/tests/leaks.supp:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
-cmake -S "$source" -B "$work/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSHINKEI_SANITIZE=ON >"$work/log"
-cmake --build "$work/build" -j 2 >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
+compiler=$(command -v clang || true)
+[ -n "$compiler" ] || echo "skipped: clang, which is not installed; the default compiler builds"
+cmake -S "$source" -B "$build" ${compiler:+-DCMAKE_C_COMPILER="$compiler"} -DCMAKE_BUILD_TYPE=Debug \
+  -DCMAKE_C_FLAGS_DEBUG="-O1 -g1" -DSHINKEI_SANITIZE=ON >"$work/log"
+cmake --build "$build" -j "$(nproc)" >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 
 failed=0
-ctest --test-dir "$work/build" -R '^(test_.*|mpi_.*_3)$' -E speed -j 2 --output-on-failure || failed=1
+ctest --test-dir "$build" -R '^(test_.*|mpi_.*_3)$' -E speed -j 2 --no-tests=error --output-on-failure || failed=1
 
 run() { # ranks, threads, model, options
   local ranks=$1 threads=$2
   shift 2
-  if ! mpirun -n "$ranks" "$work/build/shinkei" run "$@" --threads "$threads" --out "$work/out" \
+  if ! mpirun -n "$ranks" "$build/shinkei" run "$@" --threads "$threads" --out "$work/out" \
     --overwrite >"$work/run" 2>&1; then
     echo "FAILED  $ranks ranks x $threads threads: $*"
     cat "$work/run"
