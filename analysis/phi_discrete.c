@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static double joint_bytes(int n, const int *levels) {
+  double states = 1;
+  for (int i = 0; i < n; i++) states *= levels ? levels[i] : 2;
+  return states * states * sizeof(double);
+}
+
 static err count_states(int n, const int *levels, size_t *states) {
   *states = 1;
   if (n < 1) return check_fail(ERR_USER, "there are %d variables; at least 1 is needed", n);
@@ -16,8 +22,9 @@ static err count_states(int n, const int *levels, size_t *states) {
     *states *= (size_t)values;
     if (*states > PHI_DISCRETE_STATES)
       return check_fail(ERR_USER,
-                        "%d discrete variables have more than %d states, which is the most", n,
-                        PHI_DISCRETE_STATES);
+                        "%d discrete variables have more than %d states, which is the most: the "
+                        "table of past and present would take %.3g GB",
+                        n, PHI_DISCRETE_STATES, joint_bytes(n, levels) / 1e9);
   }
   return OK;
 }

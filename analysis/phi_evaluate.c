@@ -113,15 +113,21 @@ static json_t *part_json(int n, const int *part) {
 /* JSON has no NaN and no infinity. */
 static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
-static json_t *mip_json(const phi_request *r, const phi_mip *m) {
+static json_t *mip_json(const phi_request *r, phi_measure measure, const phi_mip *m) {
   json_t *o = json_object();
   json_object_set_new(o, "value", number(m->value));
   json_object_set_new(o, "partition", part_json(m->n, m->part));
   json_object_set_new(o, "proven_minimum", json_boolean(m->exact));
   json_object_set_new(o, "ties", json_integer(m->ties));
   json_object_set_new(o, "evaluations", json_integer(m->evaluations));
+  json_object_set_new(o, "theory", json_string(phi_measure_title(measure)));
+  json_object_set_new(o, "partitions", json_string("bipartitions"));
+  json_object_set_new(
+      o, "normalisation",
+      json_string(r->normalised ? "chosen by value / K, K = min_k H(X_k)" : "none"));
+  json_object_set_new(o, "tie_rule", json_string("the smallest part 1 read as a binary number"));
   if (r->normalised) {
-    json_object_set_new(o, "normalisation", number(m->normalisation));
+    json_object_set_new(o, "K", number(m->normalisation));
     json_object_set_new(o, "normalised_value", number(m->score));
   }
   return o;
@@ -198,7 +204,7 @@ static err evaluate_practical(const phi_request *r, const phi_sources *s, phi_me
                    phi_measure_name(m), found.n, PHI_DISCRETE_FREE);
   if (!e) {
     *value = found.value;
-    if (details) *details = mip_json(r, &found);
+    if (details) *details = mip_json(r, m, &found);
     if (details && r->complexes && s->gaussian) e = complexes(r, s->gaussian, m, *details);
   }
   phi_mip_free(&found);

@@ -42,6 +42,19 @@ static json_t *iit3_side_json(const phi_iit3_side *s) {
   return o;
 }
 
+/* All cuts of the smallest phi, the chosen one among them. */
+static json_t *cut_ties_json(const phi_iit3_system *s) {
+  json_t *list = json_array();
+  for (int k = 0; k < s->cut_count; k++) {
+    if (s->cuts[k].phi > s->cut.phi + PHI_TIE) continue;
+    json_t *one = json_object();
+    json_object_set_new(one, "from", set_json(s->cuts[k].from));
+    json_object_set_new(one, "to", set_json(s->cuts[k].to));
+    json_array_append_new(list, one);
+  }
+  return list;
+}
+
 static json_t *iit3_json(const phi_iit3_system *s) {
   static const char *const reasons[] = {"irreducible", "a cut makes no difference",
                                         "not strongly connected", "a single unit", "no concept"};
@@ -51,6 +64,7 @@ static json_t *iit3_json(const phi_iit3_system *s) {
   json_object_set_new(o, "cut_from", set_json(s->cut.from));
   json_object_set_new(o, "cut_to", set_json(s->cut.to));
   json_object_set_new(o, "tied_cuts", json_integer(s->tie_count));
+  json_object_set_new(o, "cut_ties", cut_ties_json(s));
   for (int k = 0; k < s->whole.count; k++) {
     const phi_iit3_concept *c = &s->whole.concept[k];
     json_t *concept = json_object();
@@ -95,13 +109,42 @@ static err evaluate_iit3(const phi_request *r, const phi_network *network,
   return OK;
 }
 
+static json_t *partition_json(const phi_iit4_system_partition *p) {
+  static const char *const cuts[] = {"", "inputs", "outputs", "both"};
+  json_t *parts = json_array();
+  for (int k = 0; k < p->part_count; k++) {
+    json_t *part = json_object();
+    json_object_set_new(part, "units", set_json(p->part[k]));
+    json_object_set_new(part, "cut", json_string(cuts[p->cut[k] & 3]));
+    json_array_append_new(parts, part);
+  }
+  return parts;
+}
+
+static json_t *states_json(uint32_t all, int count, const uint32_t *state) {
+  json_t *list = json_array();
+  for (int k = 0; k < count; k++) json_array_append_new(list, state_json(all, state[k]));
+  return list;
+}
+
+static void put_iit4_ties(json_t *o, const phi_iit4_system *s, uint32_t all) {
+  json_t *list = json_array();
+  for (int k = 0; s->partition_ties && k < s->partition_tie_count; k++)
+    json_array_append_new(list, partition_json(&s->partition_ties[k]));
+  json_object_set_new(o, "partition_ties", list);
+  if (s->cause_ties)
+    json_object_set_new(o, "cause_state_ties", states_json(all, s->cause_tie_count, s->cause_ties));
+  if (s->effect_ties)
+    json_object_set_new(o, "effect_state_ties",
+                        states_json(all, s->effect_tie_count, s->effect_ties));
+}
+
 static json_t *iit4_system_json(const phi_iit4_system *s, int n) {
   static const char *const reasons[] = {
       "irreducible", "a partition makes no difference", "not strongly connected",
       "one unit without an edge to itself", "no state with intrinsic cause or effect information"};
-  static const char *const cuts[] = {"", "inputs", "outputs", "both"};
   const uint32_t all = (1u << n) - 1;
-  json_t *o = json_object(), *parts = json_array();
+  json_t *o = json_object();
   json_object_set_new(o, "value", number(s->phi));
   json_object_set_new(o, "reason", json_string(reasons[s->reason]));
   json_object_set_new(o, "normalised_value", number(s->normalized_phi));
@@ -113,24 +156,27 @@ static json_t *iit4_system_json(const phi_iit4_system *s, int n) {
   json_object_set_new(o, "tied_cause_states", json_integer(s->cause_tie_count));
   json_object_set_new(o, "tied_effect_states", json_integer(s->effect_tie_count));
   json_object_set_new(o, "tied_partitions", json_integer(s->partition_tie_count));
-  for (int k = 0; k < s->partition.part_count; k++) {
-    json_t *part = json_object();
-    json_object_set_new(part, "units", set_json(s->partition.part[k]));
-    json_object_set_new(part, "cut", json_string(cuts[s->partition.cut[k] & 3]));
-    json_array_append_new(parts, part);
-  }
-  json_object_set_new(o, "partition", parts);
+  json_object_set_new(o, "partition", partition_json(&s->partition));
+  put_iit4_ties(o, s, all);
   put_theory(o, PHI_IIT4_THEORY, PHI_IIT4_DISTANCE, PHI_IIT4_SYSTEM_PARTITIONS,
              PHI_IIT4_NORMALISATION, PHI_IIT4_TIE_RULE);
   return o;
 }
 
-static json_t *iit4_side_json(const phi_iit4_side *s, int ties) {
+static json_t *iit4_side_json(const phi_iit4_side *s, int ties, const phi_iit4_side *tied) {
   json_t *o = json_object();
   json_object_set_new(o, "purview", set_json(s->purview));
   json_object_set_new(o, "state", state_json(s->purview, s->state));
   json_object_set_new(o, "phi", number(s->phi));
   json_object_set_new(o, "ties", json_integer(ties));
+  json_t *list = json_array();
+  for (int k = 0; tied && k < ties; k++) {
+    json_t *one = json_object();
+    json_object_set_new(one, "purview", set_json(tied[k].purview));
+    json_object_set_new(one, "state", state_json(tied[k].purview, tied[k].state));
+    json_array_append_new(list, one);
+  }
+  json_object_set_new(o, "tied_purviews", list);
   return o;
 }
 
@@ -144,14 +190,17 @@ static json_t *structure_json(const phi_iit4_structure *s, int n) {
     json_object_set_new(one, "mechanism", set_json(d->mechanism));
     json_object_set_new(one, "phi", number(d->phi));
     json_object_set_new(one, "congruent", json_boolean(d->congruent));
-    json_object_set_new(one, "cause", iit4_side_json(&d->cause, d->cause_tie_count));
-    json_object_set_new(one, "effect", iit4_side_json(&d->effect, d->effect_tie_count));
+    json_object_set_new(one, "cause", iit4_side_json(&d->cause, d->cause_tie_count, d->cause_ties));
+    json_object_set_new(one, "effect",
+                        iit4_side_json(&d->effect, d->effect_tie_count, d->effect_ties));
     json_array_append_new(list, one);
   }
   json_object_set_new(o, "distinctions", list);
   json_object_set_new(o, "sum_phi_distinctions", number(s->distinctions.sum_phi));
   json_object_set_new(o, "relations", json_string(s->relations.count_decimal));
   json_object_set_new(o, "sum_phi_relations", number(s->relations.sum_phi));
+  put_theory(o, PHI_IIT4_THEORY, PHI_IIT4_DISTANCE, PHI_IIT4_SYSTEM_PARTITIONS,
+             PHI_IIT4_NORMALISATION, PHI_IIT4_TIE_RULE);
   return o;
 }
 
@@ -195,7 +244,15 @@ static err evaluate_iit4(const phi_request *r, const phi_network *network,
 err phi_evaluate_iit(const phi_request *r, const phi_network *network, phi_asked a, double *value,
                      json_t **details) {
   phi_candidate candidate;
-  const uint32_t all = (1u << network->unit_count) - 1;
+  const int n = network->unit_count;
+  if (n > PHI_UNIT_LIMIT)
+    return check_fail(ERR_USER, "%s of %d units would take about %.3g s; 1 to %d units are allowed",
+                      phi_asked_name(a), n,
+                      (a == PHI_ASK_IIT3   ? phi_iit3_seconds(n)
+                       : a == PHI_ASK_IIT4 ? phi_iit4_system_seconds(n)
+                                           : phi_iit4_structure_seconds(n)),
+                      PHI_UNIT_LIMIT);
+  const uint32_t all = (1u << n) - 1;
   err e = phi_candidate_create(&candidate, network, all,
                                a == PHI_ASK_IIT3 ? PHI_BACKGROUND_FIXED : PHI_BACKGROUND_INFERRED);
   if (e) return e;
@@ -218,6 +275,7 @@ double phi_evaluate_iit_predict(const phi_request *r, const phi_network *network
   double seconds = a == PHI_ASK_IIT4 ? phi_iit4_system_seconds(n) : phi_iit4_structure_seconds(n);
   if (a == PHI_ASK_IIT3) {
     phi_candidate candidate;
+    if (n > PHI_UNIT_LIMIT) return phi_iit3_seconds(n);
     if (phi_candidate_create(&candidate, network, (1u << n) - 1, PHI_BACKGROUND_FIXED)) return 0;
     seconds = phi_iit3_predict(&candidate);
     phi_candidate_free(&candidate);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { PROBES = 2 }; /* cuts by which the time of all is predicted */
+/* Cuts by which the time of all is predicted; units up to which that is a matter of seconds. */
+enum { PROBES = 2, PROBED = 8 };
 
 /* A concept as the distance of constellations needs it. */
 typedef struct {
@@ -423,7 +424,7 @@ static double processor_seconds(void) { /* of this thread */
 
 double phi_iit3_predict(const phi_candidate *candidate) {
   const int n = candidate->unit_count;
-  if (n > PHI_IIT3_UNIT_LIMIT) return phi_iit3_seconds(n);
+  if (n > PROBED) return phi_iit3_seconds(n);
   if (n < 5 || !candidate->reachable || !phi_candidate_strongly_connected(candidate))
     return phi_iit3_seconds(n < 5 ? n : 5);
   phi_iit3_constellation constellation;

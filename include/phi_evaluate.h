@@ -57,7 +57,7 @@ typedef struct {
 LOCAL err phi_evaluate(const phi_request *r, const phi_sources *s, double *value, json_t *details);
 
 /* Seconds that phi_evaluate will take on one core, within a factor of two or so: searches by
- * evaluating some of their partitions, IIT 3.0 from 5 units on by two of its cuts, the rest by
+ * evaluating some of their partitions, IIT 3.0 of 5 to 8 units by two of its cuts, the rest by
  * tables of measured times. Takes a hundredth of the whole, or some tens of milliseconds. A search
  * that ends early (a cut that makes no difference) takes less than predicted. A source that is
  * missing counts nothing. */

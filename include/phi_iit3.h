@@ -111,8 +111,9 @@ LOCAL void phi_iit3_system_free(phi_iit3_system *system);
  * less, rules without noise up to six times as long.                                           */
 LOCAL double phi_iit3_seconds(int unit_count);
 
-/* The same for this candidate: from 5 units on by its constellation and two of its cuts, which take
- * some hundredths of the whole. 0 where phi_iit3_system_compute would refuse it.                */
+/* The same for this candidate: from 5 to 8 units by its constellation and two of its cuts, which
+ * take some hundredths of the whole, beyond by that table. 0 where phi_iit3_system_compute would
+ * refuse it.                */
 LOCAL double phi_iit3_predict(const phi_candidate *candidate);
 
 typedef struct {

@@ -48,7 +48,7 @@ err phi_command_cost(const phi_options *o, int n, int64_t tasks, int cores, doub
     snprintf(size, sizeof size, "2^%d = %lld states", n, 1LL << n);
   if (!(seconds <= o->limit))
     return check_fail(ERR_USER,
-                      "phi: %s, %lld estimate%s of %d evaluation%s are predicted to take %s on %d "
+                      "phi: %s, %lld estimate%s of %d evaluation%s: predicted to take %s on %d "
                       "core%s; allowed are %s (--limit)",
                       size, (long long)tasks, tasks == 1 ? "" : "s", each, each == 1 ? "" : "s",
                       text, cores, cores == 1 ? "" : "s", limit);
