@@ -141,7 +141,7 @@ verdict $? "after $(runs_of "$job") runs"
 
 if [ "${SHINKEI_LONG:-0}" = 1 ]; then
   job=$(sbatch --parsable --time=2 --signal=B:USR1@60 --output="$work/%j.log" --ntasks=2 --nodes=2 --cpus-per-task=1 \
-    "$source/jobs/run.sbatch" "$model" --duration 100000 --out "$work/limits")
+    "$source/jobs/run.sbatch" "$model" --duration 1e7 --out "$work/limits")
   until_true 400 runs_are "$job" 3
   verdict $? "time limits: $(runs_of "$job") runs of one job"
   scancel "$job"
