@@ -47,8 +47,9 @@ void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) 
  * would be guessed wrong as often as not. What lies past the end is the same source's next run. */
 static inline void prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   enum { MOST = 2 + 2 * SYNAPSE_TOGETHER };
-  const char *line = (const char *)b->synapse + c->first * size;
-  const char *end = line + c->count * size;
+  const char *first = (const char *)b->synapse + c->first * size;
+  const char *end = first + c->count * size;
+  const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
   for (int k = 0; k < MOST; k++) __builtin_prefetch(line + k * LINE);
   for (line += MOST * LINE; line < end; line += LINE) __builtin_prefetch(line);
   __builtin_prefetch(&b->run[c->run + SYNAPSE_TOGETHER]);
