@@ -44,8 +44,11 @@ void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) 
 }
 
 /* What a cursor delivers is mostly a few lines long: so many are asked for without a branch, which
- * would be guessed wrong as often as not. What lies past the end is the same source's next run. */
-static inline void prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
+ * would be guessed wrong as often as not. What lies past the end is the same source's next run.
+ * Always inline, since gcc 12 takes a function that only prefetches for one without effect and
+ * leaves the calls out (tests/check_layout.py looks for the instructions). */
+static inline __attribute__((always_inline)) void
+prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   enum { MOST = 2 + 2 * SYNAPSE_TOGETHER };
   const char *first = (const char *)b->synapse + c->first * size;
   const char *end = first + c->count * size;

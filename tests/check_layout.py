@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """The house is in order: includes follow the data flow, mpi.h, hdf5.h and metis.h stay where they
-belong, and the code is formatted. (That it has no warning the builds say: the tested one is of gcc,
-that of check_sanitizers.sh of clang.)"""
+belong, the code is formatted, and compiled with its prefetching. (That it has no warning the builds
+say: the tested one is of gcc, that of check_sanitizers.sh of clang.)"""
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 
-from program import SOURCE, Verdict
+from program import BINARY, SOURCE, Verdict
 
 # The way of the data. A module may include its own header and those to the left of it; those in one
 # group may include each other; FOUNDATIONS may be included by all.
@@ -143,6 +144,18 @@ def check_format(verdict):
     verdict.check(done.returncode == 0, f"{len(files)} files are formatted")
 
 
+def check_prefetch(verdict):
+    """Compilers may leave out what has no effect but speed: delivery took twice as long without."""
+    if platform.machine() != "x86_64" or not shutil.which("objdump"):
+        print("skipped: prefetching; an x86-64 machine and objdump are needed")
+        return
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", BINARY], capture_output=True, text=True,
+                          check=True).stdout
+    functions = re.findall(r"^[0-9a-f]+ <((?:synapse_)?deliver\w*)[^>]*>:\n((?:.+\n)+)", code, re.M)
+    verdict.check(any("prefetch" in body for _, body in functions),
+                  "the delivery asks for memory before it needs it: " + " ".join(name for name, _ in functions))
+
+
 def main():
     os.chdir(SOURCE)
     verdict, modules = Verdict(), module_names() | set().union(*FLOW) | FOUNDATIONS
@@ -150,6 +163,7 @@ def main():
     check_library_headers(verdict, modules)
     check_no_mpi_switch(verdict)
     check_format(verdict)
+    check_prefetch(verdict)
     verdict.finish()
 
 
