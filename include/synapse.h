@@ -6,19 +6,16 @@
  * count.
  *
  * A spike is not scattered into future slots: it is a cursor that waits in a wheel until its next
- * run is due, is delivered with the runs of the SYNAPSE_TOGETHER - 1 steps after it, which lie
- * behind it in memory, and moves on. All writes of a step thus go to a few small arrays, in
- * ascending order, and memory is read in pieces of some hundred bytes. What a source costs is in
- * proportion to the runs that it has here, however many ranks there are.
+ * run is due, is delivered, and moves on. All writes of a step thus go to one small array, in
+ * ascending order. What a source costs is in proportion to the runs that it has here, however many
+ * ranks there are.
  */
 #ifndef SHINKEI_SYNAPSE_H
 #define SHINKEI_SYNAPSE_H
 
 #include "network.h"
 
-/* SYNAPSE_TOGETHER: steps whose runs a cursor delivers at once. With 1 delivery took 12 % longer, 3
- * gained nothing over 2. */
-enum { SYNAPSE_BLOCK_NEURONS = 65536, SYNAPSE_TOGETHER = 2 };
+enum { SYNAPSE_BLOCK_NEURONS = 65536 };
 
 typedef struct {       /* 4 bytes */
   uint16_t count;      /* synapses, 1 .. 65535 */
@@ -29,7 +26,7 @@ typedef struct {       /* 4 bytes */
 
 typedef struct {       /* a spike under way */
   uint32_t run, first; /* header of the run that it will deliver next; first synapse of that */
-  uint32_t count;      /* synapses that it will deliver at once */
+  uint32_t count;      /* synapses of that run */
 } synapse_cursor;
 
 typedef struct {
@@ -49,11 +46,11 @@ typedef struct {
   uint32_t *first_synapse; /* [sources + 1] */
   int bucket_shift;        /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
   uint32_t *bucket;
-  void *input; /* [SYNAPSE_TOGETHER][receptors][neurons] int32 or int64: sum of weights due in step
-                  s at s mod SYNAPSE_TOGETHER */
-  uint64_t events[SYNAPSE_TOGETHER]; /* delivered to each of them */
-  int slots;                         /* max_delay + 1 */
-  synapse_slot *slot;                /* [slots], by due step mod slots */
+  void *input;        /* [receptors][neurons] int32 or int64: weights that arrive in this step; who
+                         takes them sets them to 0 */
+  uint64_t events;    /* delivered in this step */
+  int slots;          /* max_delay + 1 */
+  synapse_slot *slot; /* [slots], by due step mod slots */
 } synapse_block;
 
 /* Compile the in-edges of gid[neurons] (block order; every gid owned by this rank). Peak memory
@@ -65,14 +62,12 @@ LOCAL void synapse_free(synapse_block *block);
 /* Memory that the block's tables take [bytes]. */
 LOCAL size_t synapse_bytes(const synapse_block *block);
 
-/* Note a spike of `gid` at `step`: its runs that are due after `after` will be delivered.
- * Nothing where the block has no synapse of that source.                                     */
-LOCAL void synapse_spike(synapse_block *block, uint32_t gid, int64_t step, int64_t after);
-/* Add all runs due in `step` that were not delivered yet to its input, and what follows them to
- * that of the next steps. */
+/* Note spikes of gid[count] at `step`: their runs that are due after `after` will be delivered.
+ * Nothing where the block has no synapse of a source.                                        */
+LOCAL void synapse_spikes(synapse_block *block, size_t count, const uint32_t *gid, int64_t step,
+                          int64_t after);
+/* Add all runs due in `step` that were not delivered yet to the input. */
 LOCAL void synapse_deliver(synapse_block *block, int64_t step);
-/* What arrives in the step: [receptors][neurons]; who takes it sets it to 0. Borrowed. */
-LOCAL void *synapse_input(const synapse_block *block, int64_t step);
 /* The step is over: its slot is empty again. Returns its number of synaptic events. */
 LOCAL uint64_t synapse_finish(synapse_block *block, int64_t step);
 /* Forget all spikes under way and all input. */

@@ -103,7 +103,7 @@ static void deliver_newest(const stepper *w, int thread, int64_t step) {
   shard *s = w->s;
   for (int k = thread; k < s->blocks; k += s->threads) {
     synapse_block *b = &s->block[k].synapses;
-    for (size_t i = 0; i < w->arrived; i++) synapse_spike(b, w->arrived_gid[i], step - 1, step - 1);
+    synapse_spikes(b, w->arrived, w->arrived_gid, step - 1, step - 1);
     synapse_deliver(b, step);
     s->block[k].events += synapse_finish(b, step);
   }
@@ -235,8 +235,7 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
     exchange_begin(s->exchange, kept->count, local_of);
     w->arrived_gid = exchange_end(s->exchange, &w->arrived);
     for (int b = 0; b < s->blocks && step < done; b++)
-      for (size_t k = 0; k < w->arrived; k++)
-        synapse_spike(&s->block[b].synapses, w->arrived_gid[k], step, done);
+      synapse_spikes(&s->block[b].synapses, w->arrived, w->arrived_gid, step, done);
   }
   free(local_of);
 }

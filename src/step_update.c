@@ -10,12 +10,11 @@ typedef union {
   double twice[CHUNK];
 } chunk_values;
 
-static void take_input(const shard *s, shard_block *b, int64_t step, int population, int receptor,
-                       uint32_t first, uint32_t n, chunk_values *to) {
+static void take_input(const shard *s, shard_block *b, int population, int receptor, uint32_t first,
+                       uint32_t n, chunk_values *to) {
   const size_t size = s->m->double_precision ? sizeof(int64_t) : sizeof(int32_t);
-  char *sum = synapse_input(&b->synapses, step);
   input_take(b->input, receptor, first, n, network_weight_scale(s->n, population, receptor),
-             sum + ((size_t)receptor * b->neurons + first) * size, to);
+             (char *)b->synapses.input + ((size_t)receptor * b->neurons + first) * size, to);
 }
 
 enum { AT_ONCE = 64 };
@@ -44,8 +43,8 @@ static void impose(const shard_block *b, const neuron_model *neuron, bool wide, 
   }
 }
 
-static void update_chunk(const shard *s, shard_block *b, int64_t step, const shard_segment *g,
-                         uint32_t first, uint32_t n) {
+static void update_chunk(const shard *s, shard_block *b, const shard_segment *g, uint32_t first,
+                         uint32_t n) {
   _Alignas(64) chunk_values input[NEURON_RECEPTORS_MAX];
   _Alignas(64) uint8_t spiked[CHUNK + AT_ONCE];
   const neuron_model *neuron = s->m->population[g->population].neuron;
@@ -58,7 +57,7 @@ static void update_chunk(const shard *s, shard_block *b, int64_t step, const sha
                             .spiked = spiked};
   for (int k = 0; k < neuron->states; k++) segment.state[k] = (char *)s->state[k] + local * size;
   for (int r = 0; r < neuron->receptors; r++) {
-    take_input(s, b, step, g->population, r, first, n, &input[r]);
+    take_input(s, b, g->population, r, first, n, &input[r]);
     segment.input[r] = &input[r];
   }
   neuron->update[s->m->double_precision](&segment);
@@ -74,7 +73,7 @@ void step_update(shard *s, shard_block *b, int64_t step) {
     const shard_segment *g = &b->segment[k];
     for (uint32_t done = 0; done < g->count; done += CHUNK) {
       const uint32_t n = g->count - done < CHUNK ? g->count - done : CHUNK;
-      update_chunk(s, b, step, g, g->first + done, n);
+      update_chunk(s, b, g, g->first + done, n);
     }
   }
   b->imposed = 0;

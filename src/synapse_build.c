@@ -338,8 +338,7 @@ err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid, synap
   free(w.position);
   if (e == OK) arrange(&w);
   free(w.key);
-  block->input = check_allocate_huge((size_t)SYNAPSE_TOGETHER * block->receptors * neurons,
-                                     block->wide ? 8 : 4);
+  block->input = check_allocate_huge((size_t)block->receptors * neurons, block->wide ? 8 : 4);
   block->slot = check_allocate((size_t)block->slots, sizeof *block->slot);
   return e;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Cursors whose synapses are asked for before they are needed. */
-enum { AHEAD = 12 / SYNAPSE_TOGETHER + 2, LINE = 64 };
+enum { AHEAD = 12, LINE = 64 };
 
 static int slot_of(const synapse_block *b, int64_t step) { return (int)(step % b->slots); }
 
@@ -14,20 +14,15 @@ static inline int slot_after(const synapse_block *b, int from, int steps) {
   return from + steps < b->slots ? from + steps : from + steps - b->slots;
 }
 
-/* Let a spike wait for run `run`, and count what it will then deliver: all runs of its source that
- * are due less than SYNAPSE_TOGETHER steps later. */
+/* Let a spike wait for run `run`, whose first synapse is `first`. */
 static inline void wait(synapse_block *b, uint32_t run, uint32_t first, int due_slot) {
   synapse_slot *slot = &b->slot[due_slot];
   if (slot->count == slot->capacity)
     slot->cursor = check_grow(slot->cursor, &slot->capacity, slot->count + 1, sizeof *slot->cursor);
-  const synapse_run *r = &b->run[run];
-  uint32_t count = r->count;
-  for (int k = 0; !r[k].last && r[k + 1].delay < r->delay + SYNAPSE_TOGETHER; k++)
-    count += r[k + 1].count;
-  slot->cursor[slot->count++] = (synapse_cursor){run, first, count};
+  slot->cursor[slot->count++] = (synapse_cursor){run, first, b->run[run].count};
 }
 
-void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) {
+static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) {
   const uint32_t bucket = gid >> b->bucket_shift;
   uint32_t i = b->bucket[bucket];
   const uint32_t end = b->bucket[bucket + 1];
@@ -43,19 +38,46 @@ void synapse_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) 
   }
 }
 
+/* Each spike finds its way through four tables that lie apart, so the tables are asked for some
+ * spikes ahead, one after the other. */
+enum { BUCKETS_AHEAD = 12, SOURCES_AHEAD = 8, RUNS_AHEAD = 4 };
+
+static inline __attribute__((always_inline)) void
+prefetch_tables(const synapse_block *b, size_t k, size_t count, const uint32_t *gid) {
+  if (k + BUCKETS_AHEAD < count)
+    __builtin_prefetch(&b->bucket[gid[k + BUCKETS_AHEAD] >> b->bucket_shift]);
+  if (k + SOURCES_AHEAD < count) {
+    const uint32_t i = b->bucket[gid[k + SOURCES_AHEAD] >> b->bucket_shift];
+    __builtin_prefetch(&b->source[i]);
+    __builtin_prefetch(&b->first_run[i]);
+    __builtin_prefetch(&b->first_synapse[i]);
+  }
+  if (k + RUNS_AHEAD < count)
+    __builtin_prefetch(&b->run[b->first_run[b->bucket[gid[k + RUNS_AHEAD] >> b->bucket_shift]]]);
+}
+
+void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
+                    int64_t after) {
+  if (b->sources == 0) return;
+  for (size_t k = 0; k < count; k++) {
+    prefetch_tables(b, k, count, gid);
+    note_spike(b, gid[k], step, after);
+  }
+}
+
 /* What a cursor delivers is mostly a few lines long: so many are asked for without a branch, which
  * would be guessed wrong as often as not. What lies past the end is the same source's next run.
  * Always inline, since gcc 12 takes a function that only prefetches for one without effect and
  * leaves the calls out (tests/check_layout.py looks for the instructions). */
 static inline __attribute__((always_inline)) void
 prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
-  enum { MOST = 2 + 2 * SYNAPSE_TOGETHER };
+  enum { MOST = 4 };
   const char *first = (const char *)b->synapse + c->first * size;
   const char *end = first + c->count * size;
   const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
   for (int k = 0; k < MOST; k++) __builtin_prefetch(line + k * LINE);
   for (line += MOST * LINE; line < end; line += LINE) __builtin_prefetch(line);
-  __builtin_prefetch(&b->run[c->run + SYNAPSE_TOGETHER]);
+  __builtin_prefetch(&b->run[c->run + 1]);
 }
 
 /* Two synapses are one load. The last synapse is taken again, as 0 where it had a partner: cheaper
@@ -78,70 +100,56 @@ static inline void deliver_wide(const uint64_t *restrict s, uint32_t count,
   for (uint32_t k = 0; k < count; k++) input[s[k] & 0xffff] += (int64_t)s[k] >> 16;
 }
 
-static int input_of(int64_t step) { return (int)(step % SYNAPSE_TOGETHER); }
-
-static inline int input_after(int from, int steps) {
-  return from + steps < SYNAPSE_TOGETHER ? from + steps : from + steps - SYNAPSE_TOGETHER;
-}
-
-/* Deliver the cursor's runs to the inputs from number `input` on; the spike then waits for the
- * next one. */
+/* Deliver the cursor's run, and those of other receptors that are due with it; the spike then waits
+ * for the next one. */
 static inline __attribute__((always_inline)) void deliver_cursor(synapse_block *b, synapse_cursor c,
-                                                                 int now, int input, bool wide) {
-  const int delay = b->run[c.run].delay;
+                                                                 int now, bool wide) {
   for (;;) {
     const synapse_run r = b->run[c.run];
-    const int to = input_after(input, r.delay - delay);
-    const size_t at = ((size_t)to * (size_t)b->receptors + r.receptor) * b->neurons;
+    const size_t at = (size_t)r.receptor * b->neurons;
     if (wide)
       deliver_wide((const uint64_t *)b->synapse + c.first, r.count, (int64_t *)b->input + at);
     else
       deliver_narrow((const uint32_t *)b->synapse + c.first, r.count, (int32_t *)b->input + at);
-    b->events[to] += r.count;
+    b->events += r.count;
     if (r.last) return;
     c.first += r.count;
-    const int steps = b->run[++c.run].delay - delay;
-    if (steps < SYNAPSE_TOGETHER) continue;
+    const int steps = b->run[++c.run].delay - r.delay;
+    if (steps == 0) continue;
     wait(b, c.run, c.first, slot_after(b, now, steps));
     return;
   }
 }
 
 /* One copy for each width, so that the loop over synapses has no choice to make. */
-static inline __attribute__((always_inline)) void deliver_slot(synapse_block *b, int now, int input,
+static inline __attribute__((always_inline)) void deliver_slot(synapse_block *b, int now,
                                                                bool wide) {
   synapse_slot *slot = &b->slot[now];
   size_t asked = slot->delivered;
   for (; slot->delivered < slot->count; slot->delivered++) {
     for (; asked < slot->count && asked < slot->delivered + AHEAD; asked++)
       prefetch_cursor(b, &slot->cursor[asked], wide ? 8 : 4);
-    deliver_cursor(b, slot->cursor[slot->delivered], now, input, wide);
+    deliver_cursor(b, slot->cursor[slot->delivered], now, wide);
   }
 }
 
 void synapse_deliver(synapse_block *b, int64_t step) {
   if (b->wide)
-    deliver_slot(b, slot_of(b, step), input_of(step), true);
+    deliver_slot(b, slot_of(b, step), true);
   else
-    deliver_slot(b, slot_of(b, step), input_of(step), false);
-}
-
-void *synapse_input(const synapse_block *b, int64_t step) {
-  const size_t size = b->wide ? sizeof(int64_t) : sizeof(int32_t);
-  return (char *)b->input + (size_t)input_of(step) * (size_t)b->receptors * b->neurons * size;
+    deliver_slot(b, slot_of(b, step), false);
 }
 
 uint64_t synapse_finish(synapse_block *b, int64_t step) {
   synapse_slot *slot = &b->slot[slot_of(b, step)];
   slot->count = slot->delivered = 0;
-  const uint64_t events = b->events[input_of(step)];
-  b->events[input_of(step)] = 0;
+  const uint64_t events = b->events;
+  b->events = 0;
   return events;
 }
 
 void synapse_reset(synapse_block *b) {
   for (int i = 0; i < b->slots; i++) b->slot[i].count = b->slot[i].delivered = 0;
-  memset(b->events, 0, sizeof b->events);
-  memset(b->input, 0,
-         (size_t)SYNAPSE_TOGETHER * (size_t)b->receptors * b->neurons * (b->wide ? 8 : 4));
+  b->events = 0;
+  memset(b->input, 0, (size_t)b->receptors * b->neurons * (b->wide ? 8 : 4));
 }
