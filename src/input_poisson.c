@@ -146,7 +146,8 @@ TARGET_512 static inline bool count_registers(const register_table *r, int used,
     for (int w = 0; w < 4; w++)
       for (int v = 0; v < 2; v++) {
         const __mmask32 above = _mm512_cmpgt_epu16_mask(x[w][v], r->bound[k]);
-        count[w][v] = _mm512_mask_add_epi16(count[w][v], above, count[w][v], one);
+        /* as an intrinsic gcc 12 copies the vector before and after */
+        __asm__("vpaddw %2, %0, %0%{%1%}" : "+v"(count[w][v]) : "Yk"(above), "v"(one));
       }
   __mmask32 equal = 0;
   for (int w = 0; w < 4; w++)
@@ -180,6 +181,8 @@ TARGET_512 static void draw_registers(const draw *d, const uint32_t *who, int n,
       x[3][v] = _mm512_set1_epi32(RANDOM_TAG);
     }
     random_philox_512(x, (uint32_t)d->seed, (uint32_t)(d->seed >> 32));
+    for (int s = 0; s < POISSON_STEPS; s++)
+      __builtin_prefetch(out + (size_t)s * stride + i + 8 * AT_ONCE, 1);
     const bool undecided = count_registers(&r, d->t->used, x, count);
     for (int w = 0; w < 4; w++) {
       uint8_t *to = out + (size_t)(2 * w) * stride + i;
