@@ -6,6 +6,7 @@
 #include "agree.h"
 #include "phi_many_file.h"
 #include "phi_progress.h"
+#include "task_counter.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,10 +19,9 @@ typedef struct {
   MPI_Comm comm;
   int rank, ranks;
   const phi_job *job;
-  int64_t tasks, open; /* all; not done at the start */
-  int64_t *todo;       /* [open] task numbers, the same on every rank */
-  MPI_Win window;
-  int64_t *next;           /* in the window of rank 0: first of `open` that nobody has taken */
+  int64_t tasks, open;     /* all; not done at the start */
+  int64_t *todo;           /* [open] task numbers, the same on every rank */
+  task_counter *counter;   /* of those of `open` that nobody has taken */
   double computing;        /* [s] this rank, in its tasks */
   phi_many_file *file;     /* rank 0 */
   int64_t written, faults; /* rank 0 */
@@ -109,11 +109,8 @@ static void attend(void *context, double done) {
 }
 
 static int64_t take(run *r) {
-  const int64_t one = 1;
-  int64_t taken;
-  AGREE_MPI(MPI_Fetch_and_op(&one, &taken, MPI_INT64_T, 0, 0, MPI_SUM, r->window));
-  AGREE_MPI(MPI_Win_flush(0, r->window));
-  return taken;
+  task_counter_ask(r->counter);
+  return task_counter_take(r->counter);
 }
 
 static void work(run *r) {
@@ -139,23 +136,6 @@ static void work(run *r) {
   while (r->rank == 0 && r->written < r->open) receive(r, true);
   AGREE_MPI(MPI_Waitall(SENDS, sent, MPI_STATUSES_IGNORE));
   free(result);
-}
-
-static void open_window(run *r) {
-  const MPI_Aint bytes = r->rank == 0 ? sizeof *r->next : 0;
-  AGREE_MPI(MPI_Win_allocate(bytes, sizeof *r->next, MPI_INFO_NULL, r->comm, &r->next, &r->window));
-  AGREE_MPI(MPI_Win_lock_all(0, r->window));
-  if (r->rank == 0) {
-    const int64_t zero = 0;
-    AGREE_MPI(MPI_Put(&zero, 1, MPI_INT64_T, 0, 0, 1, MPI_INT64_T, r->window));
-    AGREE_MPI(MPI_Win_flush(0, r->window));
-  }
-  AGREE_MPI(MPI_Barrier(r->comm));
-}
-
-static void close_window(run *r) {
-  AGREE_MPI(MPI_Win_unlock_all(r->window));
-  AGREE_MPI(MPI_Win_free(&r->window));
 }
 
 /* How evenly the ranks were busy: what `computing` of the wall time is, of the mean and the least.
@@ -222,10 +202,10 @@ err phi_many_run(MPI_Comm comm, const phi_job *job, const char *path, bool overw
     fprintf(stderr, "phi: going on with %s: %lld of %lld estimates are there\n", path,
             (long long)(r.tasks - r.open), (long long)r.tasks);
   r.begun = r.reported = MPI_Wtime();
-  open_window(&r);
+  r.counter = task_counter_create(comm, 0);
   work(&r);
   const double seconds = MPI_Wtime() - r.begun;
-  close_window(&r);
+  task_counter_free(r.counter);
   if (r.rank == 0) {
     err closed = phi_many_file_close(r.file);
     if (!r.e) r.e = closed;

@@ -17,7 +17,7 @@ FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
         {"synapse", "input", "exchange", "shard"}, {"record", "learn"}, {"watchdog", "stop"}, {"step"},
         {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
         {"main"}]
-FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine"}
+FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine", "task_counter"}
 # The measure of integration reads arrays and files, never the simulator.
 ANALYSIS_MAY_USE = FOUNDATIONS
 # Who may include a library's header: modules, and whole folders where a name ends in "/".
@@ -27,7 +27,8 @@ LIBRARY_HEADERS = {
                "perturb"},
     "mpi.h": {"agree", "directory", "network", "partition", "synapse", "shard", "exchange", "input",
               "record", "checkpoint", "step", "run", "perturb", "command", "commands", "main", "summary",
-              "memory", "watchdog", "stop", "info", "machine", "phi", "analysis/"},
+              "memory", "watchdog", "stop", "info", "machine", "phi", "analysis/",
+              "task_counter"},
 }
 HDF5_FILES = re.compile(r"(file|record|checkpoint|trace|info|input)")  # in the name of the file
 
