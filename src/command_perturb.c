@@ -18,8 +18,9 @@ static const char help[] =
     "The interventional transition table of chosen neurons: from the state in a checkpoint, each "
     "of\n"
     "their 2^n states is imposed and the network runs on; the table holds how often each neuron\n"
-    "fires in the bin. `shinkei phi --table` reads it. The same table on any number of ranks and\n"
-    "threads and with any partition.\n\n"
+    "fires in the bin. `shinkei phi --table` reads it. The same table on any number of ranks, "
+    "groups\n"
+    "and threads and with any partition.\n\n"
     "  CHECKPOINT          a file, or a folder of them: the newest intact one\n"
     "  --nodes LIST        POPULATION:0,3,5-7,POPULATION:...: 1 to 12 neurons, node 0 first\n"
     "  --bin MS            time in which a neuron that fires is on\n"
@@ -30,8 +31,14 @@ static const char help[] =
     "                      own run would see (one repeat); resampled, others in each repeat, but\n"
     "                      the same for all states of it (default: by the number of repeats)\n"
     "  --seed N            of the background (default: the model's)\n"
+    "  --groups N          divide the ranks into N groups, which make runs of their own side by "
+    "side;\n"
+    "                      each holds the whole network, divided among its ranks (default: as "
+    "many\n"
+    "                      of one size as fit into 3/4 of the free memory, at most one a rank)\n"
     "  --threads N         threads a rank, as in shinkei run\n"
-    "  --partition METHOD  as in shinkei run\n"
+    "  --partition METHOD  of a group's network, as in shinkei run; with a file the default is one "
+    "group\n"
     "  --out FILE          .json or .h5 (default: JSON to standard output)\n"
     "  --overwrite         replace FILE, and begin anew\n"
     "  --watchdog SECONDS  end the job when no step ends for so long (default 600; 0: never)\n"
@@ -56,7 +63,7 @@ static const char help[] =
     "  delay only, state_window_ms says how far back it was looked.\n"
     "\nSIGTERM and SIGINT keep what is done in FILE.partial and end with status 75; the same "
     "command\n"
-    "goes on with it, on any number of ranks.\n";
+    "goes on with it, on any number of ranks and groups.\n";
 
 static err parse_whole(const char *key, const char *text, uint64_t least, uint64_t most,
                        uint64_t *value) {
@@ -105,6 +112,7 @@ enum {
   REPEATS,
   SEED,
   THREADS,
+  GROUPS,
   NODES,
   BACKGROUND,
   PARTITION,
@@ -120,6 +128,7 @@ static const struct option table[] = {{"bin", required_argument, NULL, BIN},
                                       {"repeats", required_argument, NULL, REPEATS},
                                       {"seed", required_argument, NULL, SEED},
                                       {"threads", required_argument, NULL, THREADS},
+                                      {"groups", required_argument, NULL, GROUPS},
                                       {"nodes", required_argument, NULL, NODES},
                                       {"background", required_argument, NULL, BACKGROUND},
                                       {"partition", required_argument, NULL, PARTITION},
@@ -146,6 +155,10 @@ static err parse_amount(perturb_options *o, int option, const char *text) {
   case SEED:
     o->seeded = true;
     return parse_whole("seed", text, 0, UINT64_MAX, &o->seed);
+  case GROUPS:
+    e = parse_whole("groups", text, 1, INT32_MAX, &whole);
+    o->groups = (int)whole;
+    return e;
   default:
     e = parse_whole("threads", text, 1, 4096, &whole);
     o->threads = (int)whole;

@@ -1,6 +1,8 @@
 #include "perturb.h"
 #include "agree.h"
+#include "partition.h"
 #include "perturb_file.h"
+#include "perturb_groups.h"
 #include "perturb_nodes.h"
 #include "random.h"
 #include "run_build.h"
@@ -21,8 +23,9 @@ typedef struct { /* this rank's part of the state that every run starts from */
 } start_state;
 
 typedef struct {
-  MPI_Comm comm;
+  MPI_Comm comm; /* all ranks */
   int rank, ranks;
+  perturb_groups groups;
   const perturb_options *options;
   machine node;
   model *m;
@@ -30,6 +33,7 @@ typedef struct {
   shard s;
   stepper *w;
   checkpoint *from;
+  char *path; /* of the checkpoint */
   perturb_nodes nodes;
   uint32_t *local;    /* [nodes] of this rank; UINT32_MAX: another's */
   int64_t bin, delay; /* [dt] */
@@ -38,7 +42,7 @@ typedef struct {
   start_state start;
   uint8_t at_start[PERTURB_NODES_MAX]; /* state at the checkpoint */
   json_t *about;
-  int64_t runs, done; /* of states x repeats; state varies fastest */
+  int64_t runs, done; /* of states x repeats; state varies fastest; done: by all groups */
   uint64_t *on;       /* [2^n][n] what this rank has seen */
   double begun, kept; /* [s] MPI_Wtime */
   int64_t begun_at;   /* runs that an earlier call had done */
@@ -116,7 +120,7 @@ static json_t *number_or_text(uint64_t value) {
   return value <= INT64_MAX ? json_integer((json_int_t)value) : json_string(text);
 }
 
-/* Where the table comes from: nothing of ranks, threads or time. */
+/* Where the table comes from: nothing of ranks, groups, threads or time. */
 static json_t *tell_origin(const perturbation *x) {
   const checkpoint_facts facts = checkpoint_tell(x->from);
   char hash[33] = "";
@@ -124,8 +128,6 @@ static json_t *tell_origin(const perturbation *x) {
   json_t *about = json_object(), *nodes = json_array();
   for (size_t i = 0; i < x->nodes.count; i++)
     json_array_append_new(nodes, json_string(x->nodes.label[i]));
-  const int64_t known = network_max_delay(x->n);
-  const int64_t window = x->bin < known ? x->bin : known;
   json_object_set_new(about, "kind", json_string("perturbation"));
   json_object_set_new(about, "program", json_string("shinkei " SHINKEI_VERSION));
   json_object_set_new(about, "checkpoint", json_string(facts.path));
@@ -138,8 +140,12 @@ static json_t *tell_origin(const perturbation *x) {
   json_object_set_new(about, "background", json_string(x->resampled ? "resampled" : "fixed"));
   json_object_set_new(about, "background_seed", number_or_text(x->seed));
   json_object_set_new(about, "repeats", json_integer(x->options->repeats));
-  json_object_set_new(about, "state_window_ms", json_real(record_time(x->m, window)));
   return about;
+}
+
+static void tell_window(perturbation *x) {
+  const int64_t known = network_max_delay(x->n), window = x->bin < known ? x->bin : known;
+  json_object_set_new(x->about, "state_window_ms", json_real(record_time(x->m, window)));
 }
 
 /* ---- the state that every run starts from ---- */
@@ -254,7 +260,7 @@ static void keep(perturbation *x) {
 }
 
 static void say_cost(const perturbation *x, double seconds) {
-  const double left = seconds * (double)(x->runs - x->done);
+  const double left = seconds * ceil((double)(x->runs - x->done) / x->groups.count);
   fprintf(stderr,
           "perturb: 2^%zu = %lld states x %lld repeat%s of %lld steps, %lld runs to go: about %.2g "
           "%s on %d rank%s\n",
@@ -279,58 +285,97 @@ static void show_progress(const perturbation *x) {
   if (x->done == x->runs) fputs("\r\033[K", stderr);
 }
 
-/* Ranks agree how many runs come next (rank 0 proposes), and whether to keep what there is or to
- * end. */
-static void look(perturbation *x, double seconds, int64_t *stretch) {
+/* All groups have made the runs up to `last`. They agree how many come next, by the seconds that
+ * the slowest took, and whether to keep what there is or to end. */
+static void look(perturbation *x, int64_t last, double *seconds, int64_t *stretch) {
   const double LOOK_SECONDS = 0.5, KEEP_SECONDS = 30;
-  const int64_t next = (int64_t)fmin((double)*stretch * LOOK_SECONDS / fmax(seconds, 1e-6), 1e6);
-  int64_t said[3] = {0, stop_asked_to_end(), 0};
-  if (x->rank == 0) {
-    said[0] = next < 1 ? 1 : next > 4 * *stretch ? 4 * *stretch : next;
-    said[2] = x->options->out && MPI_Wtime() - x->kept > KEEP_SECONDS;
-  }
-  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, said, 3, MPI_INT64_T, MPI_MAX, x->comm));
-  *stretch = said[0];
+  const bool keep_due = x->rank == 0 && x->options->out && MPI_Wtime() - x->kept > KEEP_SECONDS;
+  int64_t said[3] = {llrint(1e6 * *seconds), stop_asked_to_end(), keep_due};
+  perturb_groups_agree(&x->groups, 3, said);
+  *seconds = fmax(1e-6 * (double)said[0], 1e-6);
+  *stretch = (int64_t)fmin((double)*stretch * fmin(LOOK_SECONDS / *seconds, 4), 1e6);
+  if (*stretch < x->groups.count) *stretch = x->groups.count;
+  x->done = last;
   if (x->done == x->runs) return;
   x->ended = (stop_reason)said[1];
   if (said[1] || said[2]) keep(x);
 }
 
+/* Those runs below `last` that this group gets. */
+static void make_runs(perturbation *x, int64_t last) {
+  while (x->groups.next < last) {
+    perturb_groups_ask(&x->groups);
+    run_once(x, x->groups.next);
+    perturb_groups_take(&x->groups);
+  }
+}
+
 static void run_all(perturbation *x) {
-  int64_t stretch = 1;
+  int64_t stretch = x->groups.count;
   x->begun = x->kept = MPI_Wtime();
   stop_listen(true);
   watchdog_start(x->rank, x->options->watchdog);
+  perturb_groups_begin(&x->groups, x->done);
   while (x->done < x->runs && x->ended == STOP_NOT) {
     const double begun = MPI_Wtime();
+    const bool first = x->done == x->begun_at;
     const int64_t last = x->done + stretch < x->runs ? x->done + stretch : x->runs;
-    const int64_t runs = last - x->done;
-    while (x->done < last) run_once(x, x->done++);
-    const double seconds = MPI_Wtime() - begun;
-    if (x->rank == 0 && last - runs == x->begun_at && last < x->runs) say_cost(x, seconds);
+    make_runs(x, last);
+    double seconds = MPI_Wtime() - begun;
+    look(x, last, &seconds, &stretch);
+    if (x->rank == 0 && first && last < x->runs) say_cost(x, seconds);
     show_progress(x);
-    look(x, seconds, &stretch);
   }
   watchdog_stop();
 }
 
 /* ---- the way ---- */
 
-static err build(perturbation *x) {
+/* The model, and what is asked of it. The file is closed again: each group opens it for itself. */
+static err read_checkpoint(perturbation *x) {
+  const run_options restart = {.restart = x->options->checkpoint};
+  err e = run_restart_open(x->comm, &restart, &x->from, &x->m);
+  if (e == OK) e = read_request(x);
+  if (e != OK) return e;
+  const char *path = checkpoint_tell(x->from).path;
+  x->path = strcpy(check_allocate(strlen(path) + 1, 1), path);
+  x->about = tell_origin(x);
+  checkpoint_close(x->from);
+  x->from = NULL;
+  return OK;
+}
+
+/* The network of this rank's group, in the state of the checkpoint. */
+static err build_group(perturbation *x, int threads) {
   const perturb_options *o = x->options;
-  x->node = machine_look(x->comm);
-  const int threads = run_build_threads(&x->node, x->m, x->ranks, o->threads);
-  machine_pin(&x->node, threads);
   const run_build_plan plan = {.name = o->checkpoint,
                                .partition = o->partition,
                                .node = &x->node,
                                .threads = threads,
-                               .force = o->force};
+                               .force = o->force,
+                               .groups = x->groups.count};
   run_build_cost cost;
-  err e = run_build(x->comm, &plan, x->m, &x->n, &x->s, &cost);
+  err e = run_build(x->groups.group, &plan, x->m, &x->n, &x->s, &cost);
+  if (e == OK) e = checkpoint_open(x->groups.group, x->path, &x->from);
   if (e != OK) return e;
   x->w = step_create(&x->s, NULL);
-  return run_restart(x->comm, x->from, &x->s, x->w);
+  return run_restart(x->groups.group, x->from, &x->s, x->w);
+}
+
+static err build(perturbation *x) {
+  const perturb_options *o = x->options;
+  x->node = machine_look(x->comm);
+  /* a partition that stands in a file is of as many ranks as there are, unless one says otherwise
+   */
+  const bool given = partition_method_of(o->partition) == PARTITION_FILE;
+  const int asked = o->groups == 0 && given ? 1 : o->groups;
+  err e = perturb_groups_split(&x->groups, x->m, &x->node, asked, o->threads, x->runs);
+  if (e != OK) return e;
+  int ranks;
+  MPI_Comm_size(x->groups.group, &ranks);
+  const int threads = run_build_threads(&x->node, x->m, ranks, o->threads);
+  machine_pin(&x->node, threads);
+  return agree(x->comm, build_group(x, threads));
 }
 
 static void find_nodes(perturbation *x) {
@@ -392,15 +437,14 @@ static void say_end(const perturbation *x) {
 }
 
 err perturb_run(MPI_Comm comm, const perturb_options *options, bool *early) {
-  perturbation x = {.comm = comm, .options = options};
-  MPI_Comm_rank(comm, &x.rank);
-  MPI_Comm_size(comm, &x.ranks);
-  const run_options restart = {.restart = options->checkpoint};
-  err e = run_restart_open(comm, &restart, &x.from, &x.m);
-  if (e == OK) e = read_request(&x);
+  perturbation x = {.groups = perturb_groups_start(comm), .options = options};
+  x.comm = x.groups.all;
+  x.rank = x.groups.rank;
+  x.ranks = x.groups.ranks;
+  err e = read_checkpoint(&x);
   if (e == OK) e = build(&x);
   if (e == OK) {
-    x.about = tell_origin(&x);
+    tell_window(&x);
     find_nodes(&x);
     take_start(&x);
     find_state(&x);
@@ -412,6 +456,7 @@ err perturb_run(MPI_Comm comm, const perturb_options *options, bool *early) {
   if (e == OK && !*early) e = write_table(&x);
   checkpoint_close(x.from);
   json_decref(x.about);
+  free(x.path);
   free(x.on);
   free(x.local);
   start_free(&x.start);
@@ -420,5 +465,6 @@ err perturb_run(MPI_Comm comm, const perturb_options *options, bool *early) {
   if (x.s.block) shard_free(&x.s);
   network_free(x.n);
   model_free(x.m);
+  perturb_groups_free(&x.groups);
   return e;
 }

@@ -27,13 +27,16 @@ typedef struct {
   bool seeded;     /* `seed` instead of the model's */
   uint64_t seed;   /* of the background */
   int threads;     /* 0: as a run chooses them */
+  int groups;      /* of ranks; each holds the network and makes runs of its own; 0: as many as
+                      memory has room for, at most one a rank */
   bool overwrite;  /* `out`, and the partial result of an earlier call */
   bool force;      /* although memory will not suffice */
   double watchdog; /* [s] as run_options */
 } perturb_options;
 
-/* The same table on any number of ranks, threads and partition. *early: a signal ended it; what was
- * done is kept beside `out`, and the same call goes on with it. ERR_USER, ERR_ENVIRONMENT. */
+/* The same table on any number of ranks, groups, threads and partition. *early: a signal ended it;
+ * what was done is kept beside `out`, and the same call goes on with it. ERR_USER, ERR_ENVIRONMENT.
+ */
 COLLECTIVE err perturb_run(MPI_Comm comm, const perturb_options *options, bool *early);
 
 #endif

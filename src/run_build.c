@@ -46,18 +46,28 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
   return given;
 }
 
+double run_build_memory(const network *n, const machine *node, int ranks, int threads) {
+  return memory_predict(n, ranks, threads).total / ranks * node->local_ranks;
+}
+
 /* What the job will need on this node against what is there; refused unless forced. */
 static err check_memory(const building *x) {
   const machine *node = x->plan->node;
-  const memory_need need = memory_predict(x->n, x->ranks, x->plan->threads);
-  const double here = need.total * node->local_ranks / x->ranks;
+  const double here = run_build_memory(x->n, node, x->ranks, x->plan->threads);
   if (here <= (double)node->memory_available || x->plan->force) return OK;
-  return check_fail(
-      ERR_USER,
-      "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %d of %d ranks there), "
-      "but %.1f GB are free; use more nodes, or --force to try all the same",
-      x->plan->name ? x->plan->name : x->m->name, here / 1e9, network_expected_synapses(x->n),
-      x->m->neurons, node->local_ranks, x->ranks, (double)node->memory_available / 1e9);
+  const int groups = x->plan->groups;
+  char ranks[64];
+  if (groups > 1)
+    snprintf(ranks, sizeof ranks, "%d ranks there, a network for each %d", node->local_ranks,
+             x->ranks);
+  else
+    snprintf(ranks, sizeof ranks, "%d of %d ranks there", node->local_ranks, x->ranks);
+  return check_fail(ERR_USER,
+                    "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %s), "
+                    "but %.1f GB are free; use more nodes, %sor --force to try all the same",
+                    x->plan->name ? x->plan->name : x->m->name, here / 1e9,
+                    network_expected_synapses(x->n), x->m->neurons, ranks,
+                    (double)node->memory_available / 1e9, groups > 1 ? "fewer --groups, " : "");
 }
 
 /* Owned gids and their blocks. */

@@ -11,6 +11,7 @@ typedef struct {
   const machine *node;
   int threads;
   bool force; /* although memory will not suffice */
+  int groups; /* each of which builds the whole network, on ranks of its own; 0: one */
 } run_build_plan;
 
 typedef struct {
@@ -20,6 +21,10 @@ typedef struct {
 /* Threads a rank: `asked`, or where that is 0 not so many that they mostly wait for each other;
  * never more than OpenMP gives (a warning says so). */
 LOCAL int run_build_threads(const machine *node, const model *m, int ranks, int asked);
+
+/* Expected need of this node [B] where each of its ranks holds its part of a network that is
+ * divided among `ranks` ranks; of one such network or of several side by side. */
+LOCAL double run_build_memory(const network *n, const machine *node, int ranks, int threads);
 
 /* The caller frees *n, and the shard if it has blocks, also after an error. ERR_USER: the memory
  * will not suffice; a network or partition that is unsound. The model is borrowed. */

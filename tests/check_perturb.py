@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """shinkei perturb: circuits whose transition table is known give exactly that table, and the Phi that
 is published for it; a table is what separate runs with given spikes show; it is the same bytes on any
-number of ranks and threads and with any partition; what is wrong with a request is one message."""
+number of ranks, groups and threads and with any partition; what is wrong with a request is one message."""
 import json
 import os
 import signal
 import subprocess
+import time
 
 import h5py
 import numpy as np
@@ -211,32 +212,72 @@ def check_same_everywhere(verdict, work):
     verdict.check(np.array_equal(np.array(found["about"]["times_on"]) / 20, p)
                   and np.allclose(found["about"]["standard_error"], np.sqrt(p * (1 - p) / 19)),
                   "shares are times on over repeats, with their standard errors")
-    for ranks, threads, method in ((1, 2, "metis"), (2, 1, "round_robin"), (2, 2, "metis"),
-                                   (3, 1, "random")):
-        done = perturb(folder, *options, "--threads", threads, "--partition", method, ranks=ranks)
-        verdict.check(done.stdout == first.stdout and len(first.stdout) > 100,
-                      f"{ranks} ranks x {threads} threads, {method}: the same bytes")
-    fixed = [perturb(folder, *options[:-2], "--background", "fixed", ranks=k).stdout for k in (1, 2)]
-    verdict.check(fixed[0] == fixed[1] and json.loads(fixed[0])["about"]["background"] == "fixed",
-                  "fixed background: the same again")
+    runs = [(1, None, 2, "metis"), (2, None, 2, "random"), (2, 1, 1, "round_robin"), (2, 2, 1, "metis"),
+            (3, 1, 1, "random"), (3, 2, 1, "metis"), (3, 3, 1, "metis"), (4, None, 1, "metis"),
+            (4, 1, 1, "metis"), (4, 2, 1, "round_robin"), (4, 4, 1, "metis")]
+    for ranks, groups, threads, method in runs:
+        more = ["--groups", groups] if groups else []
+        done = perturb(folder, *options, "--threads", threads, "--partition", method, *more, ranks=ranks)
+        size = {1: "", 3 / 2: " of 1 or 2 ranks"}.get(ranks / (groups or ranks),
+                                                      f" of {ranks // (groups or ranks)} rank")
+        said = f"perturb: {groups or ranks} group{'s' if groups != 1 else ''}{size}"
+        verdict.check(done.stdout == first.stdout and len(first.stdout) > 100
+                      and (ranks == 1 or said in done.stderr),
+                      f"{ranks} ranks, groups: {groups or 'as many'}, {threads} threads, {method}: the same bytes")
+    part = work.path("two.h5")
+    subprocess.run(command(["partition", work.path("noisy.yaml"), "--ranks", 2, "--out", part]),
+                   capture_output=True, check=True)
+    for ranks, more in ((2, []), (4, ["--groups", 2])):
+        done = perturb(folder, *options, "--partition", part, *more, ranks=ranks)
+        verdict.check(done.stdout == first.stdout, f"a partition of two ranks in a file, {ranks} ranks: the same")
+    fixed = [perturb(folder, *options[:-2], "--background", "fixed", *more, ranks=k).stdout
+             for k, more in ((1, []), (2, []), (2, ["--groups", 1]), (4, ["--groups", 2]))]
+    verdict.check(len(set(fixed)) == 1 and json.loads(fixed[0])["about"]["background"] == "fixed",
+                  "fixed background: the same again, by groups of one rank and of two")
+    done = perturb(folder, "--nodes", "P:0", "--bin", 3, ranks=4)
+    verdict.check(done.returncode == 0 and "2 groups of 2 ranks" in done.stderr,
+                  "no more groups than runs: " + done.stderr.splitlines()[0])
     other = table(folder, *options, "--seed", 9)
     verdict.check(other["tpm"] != found["tpm"], "another seed, another table")
 
 
+def end_early(line, one_rank):
+    """SIGTERM once the first runs are done; (status, what it said). To one rank where mpirun started
+    them, which would itself not wait for long."""
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "runs to go" not in said:
+        more = process.stderr.readline()
+        if not more:
+            break
+        said += more
+    pid = process.pid
+    if one_rank:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+            pid = int(file.read().split()[-1])
+    time.sleep(0.1)  # some stretches more
+    os.kill(pid, signal.SIGTERM)
+    said += process.stderr.read()
+    return process.wait(TIMEOUT), said
+
+
 def check_going_on(verdict, work):
-    """A table whose making is ended by SIGTERM is made on, on other ranks, to the same bytes."""
-    options = [work.path("noisy"), "--nodes", "E:0-9", "--bin", 1, "--repeats", 4]
+    """A table whose making is ended by SIGTERM is made on, on other ranks and groups, to the same bytes."""
+    options = [work.path("noisy"), "--nodes", "E:0-9", "--bin", 1, "--repeats", 100]
     whole, broken = work.path("whole.json"), work.path("broken.json")
     verdict.check(perturb(*options, "--out", whole).returncode == 0, "a table of 10 neurons")
-    process = subprocess.Popen(command(["perturb", *options, "--out", broken]),
-                               stderr=subprocess.PIPE, text=True)
-    process.stderr.readline()  # the prediction: the first run is done
-    process.send_signal(signal.SIGTERM)
-    said = process.stderr.read()
-    verdict.check(process.wait(TIMEOUT) == 75 and not os.path.exists(broken) and "SIGTERM" in said,
-                  "SIGTERM ends it with status 75: " + said.strip())
-    done = perturb(*options[:-1], 5, "--out", broken)
-    verdict.check(done.returncode == 2 and "of another perturbation" in done.stderr,
+    done = 0
+    for ranks, groups in ((1, 1), (2, 2), (3, 2)):
+        line = command(["perturb", *options, "--out", broken, "--groups", groups], ranks)
+        status, said = end_early(line, ranks > 1)
+        verdict.check(status == 75 and not os.path.exists(broken) and "ended by SIGTERM" in said
+                      and (done == 0 or f"going on after {done} of 102400 runs" in said),
+                      f"SIGTERM on {ranks} ranks in {groups} groups ends it with status 75: {said.strip()[:400]}")
+        with open(broken + ".partial", encoding="utf-8") as file:
+            before, done = done, json.load(file)["runs"]
+        verdict.check(before < done < 102400, f"{done} runs are kept")
+    refused = perturb(*options[:-1], 5, "--out", broken)
+    verdict.check(refused.returncode == 2 and "of another perturbation" in refused.stderr,
                   "what is kept is not taken for another request")
     done = perturb(*options, "--out", broken, ranks=2)
     with open(whole, encoding="utf-8") as a, open(broken, encoding="utf-8") as b:
@@ -270,10 +311,19 @@ def check_refusals(verdict, work):
              [*one_node, "--bin", 1, "--repeats", 2, "--background", "fixed"]),
             ("a table that is there", "--overwrite replaces it",
              [*one_node, "--bin", 1, "--out", out]),
+            ("more groups than ranks", "--groups 3: allowed are 1 to ",
+             [*one_node, "--bin", 1, "--groups", 3]),
+            ("no group", "--groups 0: a whole number from 1", [*one_node, "--bin", 1, "--groups", 0]),
+            ("groups that are no number", "--groups two: a whole number",
+             [*one_node, "--bin", 1, "--groups", "two"]),
+            ("a partition for others", "divides the network into 2 parts; 1 are needed",
+             [work.path("noisy"), "--nodes", "E:0", "--bin", 1, "--partition", work.path("two.h5"),
+              "--groups", 1]),
             ("another ending", "ends in .json", [*one_node, "--bin", 1, "--out", "x.txt"]),
             ("a folder that is not there", "cannot be written",
              [*one_node, "--bin", 1, "--out", work.path("none/x.json")])):
-        for ranks in (1, 2) if name in ("an unknown population", "no checkpoint") else (1,):
+        for ranks in (1, 2) if name in ("an unknown population", "no checkpoint",
+                                    "more groups than ranks") else (1,):
             done = perturb(*options, ranks=ranks)
             lines = [line for line in done.stderr.splitlines() if "shinkei: error" in line]
             verdict.check(done.returncode in (2, 3) and len(lines) == 1 and pattern in lines[0],
