@@ -45,6 +45,7 @@ typedef struct {
   int64_t runs, done; /* of states x repeats; state varies fastest; done: by all groups */
   uint64_t *on;       /* [2^n][n] what this rank has seen */
   double begun, kept; /* [s] MPI_Wtime */
+  double slowest;     /* [s] stretch of runs, of any group */
   int64_t begun_at;   /* runs that an earlier call had done */
   stop_reason ended;
 } perturbation;
@@ -291,8 +292,10 @@ static void look(perturbation *x, int64_t last, double *seconds, int64_t *stretc
   const double LOOK_SECONDS = 0.5, KEEP_SECONDS = 30;
   const bool keep_due = x->rank == 0 && x->options->out && MPI_Wtime() - x->kept > KEEP_SECONDS;
   int64_t said[3] = {llrint(1e6 * *seconds), stop_asked_to_end(), keep_due};
-  perturb_groups_agree(&x->groups, 3, said);
+  /* stretches grow to four times the last at most; of the first nothing is known */
+  perturb_groups_agree(&x->groups, x->slowest > 0 ? 10 * x->slowest : INFINITY, 3, said);
   *seconds = fmax(1e-6 * (double)said[0], 1e-6);
+  x->slowest = fmax(x->slowest, *seconds);
   *stretch = (int64_t)fmin((double)*stretch * fmin(LOOK_SECONDS / *seconds, 4), 1e6);
   if (*stretch < x->groups.count) *stretch = x->groups.count;
   x->done = last;

@@ -37,7 +37,7 @@ COLLECTIVE void perturb_groups_begin(perturb_groups *g, int64_t first);
 COLLECTIVE void perturb_groups_ask(perturb_groups *g);
 COLLECTIVE void perturb_groups_take(perturb_groups *g);
 /* The largest of each of value[count] on all ranks. A group that waits for the runs of others does
- * not hang: theirs are watched where they are made. */
-COLLECTIVE void perturb_groups_agree(perturb_groups *g, int count, int64_t *value);
+ * not hang, for up to `patience` [s]; then it is for its watchdog to say. */
+COLLECTIVE void perturb_groups_agree(perturb_groups *g, double patience, int count, int64_t *value);
 
 #endif

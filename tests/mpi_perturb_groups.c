@@ -114,7 +114,7 @@ static void each_run_is_made_once(void) {
         perturb_groups_take(&g);
       }
       int64_t greatest = rank;
-      perturb_groups_agree(&g, 1, &greatest);
+      perturb_groups_agree(&g, 10, 1, &greatest);
       REQUIRE(greatest == ranks - 1);
       MPI_Allreduce(made, all, RUNS, MPI_INT, MPI_SUM, g.all);
       for (int k = 0; k < RUNS; k++) REQUIRE(all[k] == (k >= FIRST && k < last));
