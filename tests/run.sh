@@ -9,6 +9,6 @@ cd "$(dirname "$0")/.."
 shinkei_install clang clang-format libclang-rt-dev libomp-dev
 shinkei_build build
 status=0
-ctest --test-dir build --no-tests=error --output-on-failure "$@" || status=$?
+ctest --test-dir build -j $(($(nproc) + 1)) --no-tests=error --output-on-failure "$@" || status=$?
 grep -hE '^skipped: ' build/Testing/Temporary/LastTest.log | sort -u || true
 exit "$status"
