@@ -3,13 +3,16 @@
 
     tests/measure_phi.py ranks [--ranks 2] [--groups 40] [--repeats 3]
     tests/measure_phi.py predictions
+    tests/measure_phi.py practical [--cases MI:1000 SI:100 star:40 G:40] [--seed 1]
 
 ranks: one thread a rank; the least of the repeats. Efficiency is the work of one rank over that of all:
 by processor time, in which waiting counts since a rank that waits spins, and which a busy host does not
 change; by wall time; and as the program tells it, the share of the wall time in which ranks computed. Start
 and end of the program (measured by --help) are left out. Cores share caches, clock and memory: as many
 programs of one rank side by side, which have nothing to do with each other, show what that costs.
-predictions: what is said before the start, and the processor time that it took, on one core."""
+predictions: what is said before the start, and the processor time that it took, on one core.
+practical: minimum partitions of random stable Gaussian systems by Queyranne's algorithm, one thread: the
+program's time with all it does, reading the recording, covariances and the search, without bootstrap."""
 import argparse
 import json
 import os
@@ -122,14 +125,45 @@ def measure_predictions(_):
                           + ("" if used < 0.1 else f", factor {guess / used:5.2f}"), flush=True)
 
 
+def write_autoregression(path, n, seed):
+    """x(t+1) = A x(t) + e, A drawn evenly around 0 with spectral radius 0.7, correlated e; as many samples
+    as make the covariance of 2n variables regular by far."""
+    random = np.random.default_rng([seed, n])
+    a = random.normal(size=(n, n))
+    a *= 0.7 / np.abs(np.linalg.eigvals(a)).max()
+    mix = np.eye(n) + random.normal(scale=0.3 / np.sqrt(n), size=(n, n))
+    samples, warm_up = 10 * n + 2000, 200
+    x = random.normal(size=(warm_up + samples, n)) @ mix.T
+    for t in range(1, len(x)):
+        x[t] += a @ x[t - 1]
+    with h5py.File(path, "w") as file:
+        file["series"] = x[warm_up:]
+
+
+def measure_practical(arguments):
+    with Workspace() as work:
+        for case in arguments.cases:
+            measure, n = case.split(":")
+            write_autoregression(work.path("x.h5"), int(n), arguments.seed)
+            used, wall, said = run(["--series", work.path("x.h5"), "--measures", measure, "--search", "queyranne",
+                                    "--bootstrap", "0", "--surrogates", "0", "--out", work.path("o.json")], 1)
+            with open(work.path("o.json"), encoding="utf-8") as file:
+                found = json.load(file)["measures"][measure]
+            print(f"{measure:5} N = {n:>4}: {used:8.2f} s of processor time, {wall:8.2f} s of wall time (said "
+                  f"{said_seconds(said):.3g} s); {found['value']:.6g} nats, parts of "
+                  f"{' and '.join(str(found['partition'].count(k)) for k in (0, 1))}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("ranks", "predictions"))
+    parser.add_argument("what", choices=("ranks", "predictions", "practical"))
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--groups", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", default=["MI:1000", "SI:100", "star:40", "G:40"])
+    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    {"ranks": measure_ranks, "predictions": measure_predictions}[arguments.what](arguments)
+    {"ranks": measure_ranks, "predictions": measure_predictions, "practical": measure_practical}[arguments.what](arguments)
 
 
 if __name__ == "__main__":
