@@ -143,8 +143,11 @@ static bool put_array(hid_t file, const char *name, hid_t type, size_t rows_, si
                       const void *value) {
   const hsize_t size[2] = {rows_, columns};
   const hid_t space = H5Screate_simple(columns > 0 ? 2 : 1, size, NULL);
-  const hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(creation, false); /* the same bytes at any time */
+  const hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
   const bool written = data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
+  H5Pclose(creation);
   if (data >= 0 && H5Dclose(data) < 0) return false;
   H5Sclose(space);
   return written;

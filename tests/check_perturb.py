@@ -224,6 +224,13 @@ def check_same_everywhere(verdict, work):
         verdict.check(done.stdout == first.stdout and len(first.stdout) > 100
                       and (ranks == 1 or said in done.stderr),
                       f"{ranks} ranks, groups: {groups or 'as many'}, {threads} threads, {method}: the same bytes")
+    tables = []
+    for ranks in (1, 2):
+        perturb(folder, *options, "--out", work.path(f"same-{ranks}.h5"), ranks=ranks)
+        with open(work.path(f"same-{ranks}.h5"), "rb") as file:
+            tables.append(file.read())
+        time.sleep(1.1)  # the resolution of times in HDF5
+    verdict.check(tables[0] == tables[1], "the same bytes as HDF5")
     part = work.path("two.h5")
     subprocess.run(command(["partition", work.path("noisy.yaml"), "--ranks", 2, "--out", part]),
                    capture_output=True, check=True)
