@@ -23,8 +23,6 @@ static const char help[] =
     "  --reference      print the reference of the model file (Markdown) and end\n"
     "  -h, --help       print this and end\n";
 
-/* What a run needs, all ranks together; measured on the microcircuit. */
-
 typedef struct {
   const char *path;
   bool effective, reference, help;
