@@ -23,21 +23,26 @@ cmake -S "$source" -B "$build" ${compiler:+-DCMAKE_C_COMPILER="$compiler"} -DCMA
   -DCMAKE_C_FLAGS_DEBUG="-O1 -g1" -DSHINKEI_SANITIZE=ON >"$work/log"
 cmake --build "$build" -j "$(nproc)" >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 
-failed=0
-ctest --test-dir "$build" -R '^(test_.*|mpi_.*_3)$' -E speed -j 2 --no-tests=error --output-on-failure || failed=1
+# Rarely the leak sanitizer itself crashes at the end of a program that has used MPI (google/sanitizers,
+# issue 1353). Then, and only then, what failed runs once more.
+crashed() { grep -q 'LeakSanitizer has encountered a fatal error' "$1"; }
+again() { echo "note: LeakSanitizer crashed; what failed runs once more"; }
 
-run() { # ranks, threads, model, options
-  local ranks=$1 threads=$2
-  shift 2
-  if ! mpirun -n "$ranks" "$build/shinkei" run "$@" --threads "$threads" --out "$work/out" \
-    --overwrite >"$work/run" 2>&1; then
-    echo "FAILED  $ranks ranks x $threads threads: $*"
-    cat "$work/run"
-    failed=1
-  fi
+failed=0
+test_all() { ctest --test-dir "$build" --no-tests=error --output-on-failure "$@" >"$work/tests" 2>&1; }
+export SHINKEI_PHI_NETWORKS=60
+test_all -R '^(test_.*|mpi_.*_3)$' -E speed -j 3 || { crashed "$work/tests" && again && test_all --rerun-failed; } || failed=1
+cat "$work/tests"
+
+simulate() { # ranks, threads
+  mpirun -n "$1" "$build/shinkei" run "$source/tests/models/microcircuit_small.yaml" --duration 10 \
+    --threads "$2" --out "$work/out" --overwrite >"$work/run" 2>&1
 }
 for layout in "1 2" "2 1" "3 1"; do
   # shellcheck disable=SC2086
-  run $layout "$source/tests/models/microcircuit_small.yaml" --duration 10
+  simulate $layout || { crashed "$work/run" && again && simulate $layout; } && continue
+  echo "FAILED  $layout (ranks, threads)"
+  cat "$work/run"
+  failed=1
 done
 exit "$failed"
