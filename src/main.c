@@ -71,6 +71,7 @@ int main(int argc, char **argv) {
   check_set_abort(abort_job, rank);
   if (provided < MPI_THREAD_FUNNELED) CHECK_ABORT("this MPI library does not work with threads");
   const int status = dispatch(argc, argv, rank);
+  fflush(stdout); /* mpirun may kill what is left of a job in which a rank ended with a status */
   MPI_Finalize();
   return status;
 }

@@ -7,6 +7,8 @@ shinkei=${SHINKEI:-$source/build/shinkei}
 python=${PYTHON:-/usr/bin/python3}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
+# Where a rank ends with a status mpirun signals the others, which ended too, and would wait a second.
+export OMPI_MCA_odls_base_sigkill_timeout=0
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -24,6 +24,8 @@ os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
 os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
 os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
 os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+# Where a rank ends with a status mpirun signals the others, which ended too, and would wait a second.
+os.environ.setdefault("OMPI_MCA_odls_base_sigkill_timeout", "0")
 # Open MPI removes its folder in /tmp under the feet of other jobs that begin at the same time.
 if "OMPI_MCA_orte_tmpdir_base" not in os.environ:
     os.environ["OMPI_MCA_orte_tmpdir_base"] = tempfile.mkdtemp(prefix="shinkei-")
