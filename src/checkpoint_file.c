@@ -1,10 +1,10 @@
 #define _GNU_SOURCE /* fallocate */
 #include "checkpoint_file.h"
 #include "agree.h"
+#include "hdf5_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -89,26 +89,13 @@ static hid_t memory_type(checkpoint_type type) {
   }
 }
 
-/* The innermost cause stands first when walking upward. */
-static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
-  if (n == 0 && error->desc) strncpy(text, error->desc, 255);
-  return 0;
-}
-
-static const char *cause(void) {
-  static char text[256];
-  memset(text, 0, sizeof text);
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_cause, text);
-  return text[0] ? text : "HDF5 gives no reason";
-}
-
 #define WRITE(call, what)                                                                          \
   do {                                                                                             \
-    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, cause());                \
+    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, hdf5_file_cause());      \
   } while (0)
 
 static err unreadable(const checkpoint_file *f, const char *what) {
-  return check_fail(ERR_USER, "%s: cannot read %s: %s", f->path, what, cause());
+  return check_fail(ERR_USER, "%s: cannot read %s: %s", f->path, what, hdf5_file_cause());
 }
 
 /* ---- the file ---- */
@@ -188,7 +175,8 @@ static hid_t create_hdf5(checkpoint_file *f) {
   hid_t creation = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_userblock(creation, CHECKPOINT_SEAL_BYTES);
   const hid_t file = H5Fcreate(f->path, H5F_ACC_TRUNC, creation, properties);
-  if (file < 0) check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", f->path, cause());
+  if (file < 0)
+    check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", f->path, hdf5_file_cause());
   H5Pclose(properties);
   H5Pclose(creation);
   return file;

@@ -1,13 +1,11 @@
 #include "input_file.h"
 #include "agree.h"
+#include "hdf5_file.h"
 
-#include <errno.h>
-#include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
   MPI_Comm comm;
@@ -20,21 +18,6 @@ typedef struct {
 #define FAIL(r, format, ...)                                                                       \
   check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->in->place.line, (r)->in->file,  \
              __VA_ARGS__)
-
-static err open_file(reader *r) {
-  int rank;
-  MPI_Comm_rank(r->comm, &rank);
-  err e = OK;
-  if (rank == 0 && access(r->in->file, R_OK) != 0)
-    e = FAIL(r, "cannot be read: %s", strerror(errno));
-  if ((e = agree(r->comm, e)) != OK) return e;
-  const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_fapl_mpio(access_list, r->comm, MPI_INFO_NULL);
-  H5Pset_all_coll_metadata_ops(access_list, true);
-  r->file = H5Fopen(r->in->file, H5F_ACC_RDONLY, access_list);
-  H5Pclose(access_list);
-  return r->file < 0 ? FAIL(r, "%s", "is not an HDF5 file, or is truncated") : OK;
-}
 
 /* The group with the spikes: /spikes itself in the older layout. */
 static err find_group(reader *r, char *path, size_t size) {
@@ -174,7 +157,7 @@ err input_file_read(MPI_Comm comm, const char *name, const model_input *in, uint
   reader r = {.comm = comm, .name = name, .in = in, .file = -1, .times = -1, .nodes = -1};
   *read = (input_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  err e = agree(comm, open_file(&r));
+  err e = hdf5_file_open(comm, in->file, name, in->place.line, &r.file);
   if (e == OK) e = agree(comm, open_data(&r));
   if (e == OK) e = agree(comm, read_spikes(&r, nodes, read));
   if (r.times >= 0) H5Dclose(r.times);

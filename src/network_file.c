@@ -1,12 +1,10 @@
 #include "network_file.h"
 #include "agree.h"
+#include "hdf5_file.h"
 
-#include <errno.h>
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 typedef struct { /* what every message begins with, and where reading stands */
@@ -20,21 +18,6 @@ typedef struct { /* what every message begins with, and where reading stands */
 #define FAIL(r, format, ...)                                                                       \
   check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->p->place.line, (r)->p->file,    \
              __VA_ARGS__)
-
-static err open_file(reader *r) {
-  int rank;
-  MPI_Comm_rank(r->comm, &rank);
-  err e = OK;
-  if (rank == 0 && access(r->p->file, R_OK) != 0)
-    e = FAIL(r, "cannot be read: %s", strerror(errno));
-  if ((e = agree(r->comm, e)) != OK) return e;
-  const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_fapl_mpio(access_list, r->comm, MPI_INFO_NULL);
-  H5Pset_all_coll_metadata_ops(access_list, true);
-  r->file = H5Fopen(r->p->file, H5F_ACC_RDONLY, access_list);
-  H5Pclose(access_list);
-  return r->file < 0 ? FAIL(r, "%s", "is not an HDF5 file, or is truncated") : OK;
-}
 
 static err open_population(reader *r) {
   H5G_info_t info;
@@ -274,7 +257,7 @@ err network_file_read(MPI_Comm comm, const char *name, const model_projection *p
   reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
   *read = (network_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  err e = agree(comm, open_file(&r));
+  err e = hdf5_file_open(comm, p->file, name, p->place.line, &r.file);
   if (e == OK) e = agree(comm, open_population(&r));
   if (e == OK) e = agree(comm, read_edges(&r, sources, targets, read));
   if (e == OK) read->hash = hash_edges(&r, read);

@@ -12,9 +12,9 @@
 #include "record_file.h"
 
 #include "agree.h"
+#include "hdf5_file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,26 +76,14 @@ static hid_t memory_type(record_type type) {
   }
 }
 
-/* The innermost cause stands first when walking upward. */
-static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {
-  if (n == 0 && error->desc) strncpy(text, error->desc, 255);
-  return 0;
-}
-
-static const char *cause(void) {
-  static char text[256];
-  memset(text, 0, sizeof text);
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_cause, text);
-  return text[0] ? text : "HDF5 gives no reason";
-}
-
 static err failure(const record_file *f, const char *what, const char *object) {
-  return check_fail(ERR_ENVIRONMENT, "%s: cannot %s %s: %s", f->path, what, object, cause());
+  return check_fail(ERR_ENVIRONMENT, "%s: cannot %s %s: %s", f->path, what, object,
+                    hdf5_file_cause());
 }
 
 #define WRITE(call, what)                                                                          \
   do {                                                                                             \
-    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, cause());                \
+    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", f->path, what, hdf5_file_cause());      \
   } while (0)
 
 /* Where the file system cannot promise room (NFS), write what fills it. */

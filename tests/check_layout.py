@@ -17,18 +17,19 @@ FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
         {"synapse", "input", "exchange", "shard"}, {"record", "learn"}, {"watchdog", "stop"}, {"step"},
         {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
         {"main"}]
-FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine", "task_counter"}
+FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine", "task_counter",
+               "hdf5_file"}
 # The measure of integration reads arrays and files, never the simulator.
 ANALYSIS_MAY_USE = FOUNDATIONS
 # Who may include a library's header: modules, and whole folders where a name ends in "/".
 LIBRARY_HEADERS = {
     "metis.h": {"partition/"},
     "hdf5.h": {"record", "checkpoint", "network", "partition", "input", "info", "phi", "analysis/",
-               "perturb"},
+               "perturb", "hdf5_file"},
     "mpi.h": {"agree", "directory", "network", "partition", "synapse", "shard", "exchange", "input",
               "record", "checkpoint", "step", "run", "perturb", "command", "commands", "main", "summary",
               "memory", "watchdog", "stop", "info", "machine", "phi", "analysis/",
-              "task_counter"},
+              "task_counter", "hdf5_file"},
 }
 HDF5_FILES = re.compile(r"(file|record|checkpoint|trace|info|input)")  # in the name of the file
 
