@@ -5,6 +5,7 @@
  * beside a plain write of the same bytes (tests/measure_checkpoint.sh).                        */
 #include "agree.h"
 #include "checkpoint.h"
+#include "mpi_promise.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -14,17 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int rank, ranks;
 static char folder[64];
-
-#define EXPECT(condition)                                                                          \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "rank %d, %s:%d, %s: not so: %s (%s)\n", rank, __FILE__, __LINE__, __func__, \
-              #condition, check_message());                                                        \
-      MPI_Abort(MPI_COMM_WORLD, 1);                                                                \
-    }                                                                                              \
-  } while (0)
 
 /* ---- a state that is a function of gid and edge ---- */
 
@@ -455,9 +446,7 @@ static void measure(const model *m, uint64_t values, const char *where) {
 
 int main(int argc, char **argv) {
   setenv("OMPI_MCA_io", "romio321", 0); /* as the program does */
-  MPI_Init(&argc, &argv);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  promise_start(&argc, &argv);
   model *m = make_model();
   if (argc == 4 && strcmp(argv[1], "--cost") == 0)
     measure(m, strtoull(argv[2], NULL, 10), argv[3]);

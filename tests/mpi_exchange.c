@@ -3,22 +3,12 @@
  * rank, step), so that each rank can tell what must arrive. */
 #include "directory.h"
 #include "exchange.h"
+#include "mpi_promise.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int rank, ranks;
-
-#define EXPECT(condition)                                                                          \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "rank %d, %s:%d, %s: not so: %s\n", rank, __FILE__, __LINE__, __func__,      \
-              #condition);                                                                         \
-      MPI_Abort(MPI_COMM_WORLD, 1);                                                                \
-    }                                                                                              \
-  } while (0)
 
 static uint64_t mix(uint64_t x) {
   x = (x ^ x >> 31) * UINT64_C(0x9E3779B97F4A7C15);
@@ -215,9 +205,7 @@ static void records_arrive_by_sender_in_the_order_sent(void) {
 }
 
 int main(int argc, char **argv) {
-  MPI_Init(&argc, &argv);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  promise_start(&argc, &argv);
   void (*const promise[])(void) = {
       slices_cover_all_neurons_in_order,
       letters_reach_the_owner_once,
@@ -227,11 +215,6 @@ int main(int argc, char **argv) {
       ranks_without_neurons_take_part,
       spikes_stay_in_their_step,
   };
-  for (size_t i = 0; i < sizeof promise / sizeof *promise; i++) {
-    const double began = MPI_Wtime();
-    promise[i]();
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) printf("promise %zu kept, %.2f s\n", i, MPI_Wtime() - began);
-  }
+  PROMISE_KEEP(promise);
   MPI_Finalize();
 }

@@ -1,21 +1,11 @@
 /* What network.h promises on several ranks: the edges of a neuron are the same whoever owns it,
  * each edge of a file lands once and in canonical order, unsound files are one message on all
  * ranks. */
+#include "mpi_promise.h"
 #include "network_cases.h"
 
 #include <math.h>
 #include <unistd.h>
-
-static int rank, ranks;
-
-#define EXPECT(condition)                                                                          \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "rank %d, %s:%d, %s: not so: %s (%s)\n", rank, __FILE__, __LINE__, __func__, \
-              #condition, check_message());                                                        \
-      MPI_Abort(MPI_COMM_WORLD, 1);                                                                \
-    }                                                                                              \
-  } while (0)
 
 static uint64_t mix(uint64_t x) {
   x = (x ^ x >> 31) * UINT64_C(0x9E3779B97F4A7C15);
@@ -407,9 +397,7 @@ static void fewer_edges_than_ranks_are_sound(void) {
 }
 
 int main(int argc, char **argv) {
-  MPI_Init(&argc, &argv);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  promise_start(&argc, &argv);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   char folder[] = "network_XXXXXX"; /* of its own: tests may run side by side */
   if (rank == 0) EXPECT(mkdtemp(folder) != NULL);
@@ -430,12 +418,7 @@ int main(int argc, char **argv) {
       a_file_without_edges_is_sound,
       fewer_edges_than_ranks_are_sound,
   };
-  for (size_t i = 0; i < sizeof promise / sizeof *promise; i++) {
-    const double began = MPI_Wtime();
-    promise[i]();
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) printf("promise %zu kept, %.2f s\n", i, MPI_Wtime() - began);
-  }
+  PROMISE_KEEP(promise);
   MPI_Barrier(MPI_COMM_WORLD);
   if (rank == 0) EXPECT(unlink(file) == 0 && chdir("..") == 0 && rmdir(folder) == 0);
   MPI_Finalize();

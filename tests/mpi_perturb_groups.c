@@ -1,19 +1,9 @@
 /* Groups of ranks: even and of neighbours, as many as memory and runs allow, and each run is made
  * once, by one of them. */
+#include "mpi_promise.h"
 #include "network_cases.h"
 #include "perturb_groups.h"
 #include "run_build.h"
-
-static int rank, ranks;
-
-#define REQUIRE(condition)                                                                         \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "rank %d of %d, %s:%d: %s fails (message: %s)\n", rank, ranks, __FILE__,     \
-              __LINE__, #condition, check_message());                                              \
-      MPI_Abort(MPI_COMM_WORLD, 1);                                                                \
-    }                                                                                              \
-  } while (0)
 
 static model *network_model_of(uint32_t neurons) {
   model *m =
@@ -22,13 +12,13 @@ static model *network_model_of(uint32_t neurons) {
                  "projections: [{source: E, target: E, rule: fixed_indegree, indegree: 1000, "
                  "weight: 1, delay: 1}]\n",
                  neurons);
-  REQUIRE(m);
+  EXPECT(m);
   return m;
 }
 
 static perturb_groups divided(const model *m, const machine *node, int asked, int64_t runs) {
   perturb_groups g = perturb_groups_start(MPI_COMM_WORLD);
-  REQUIRE(perturb_groups_split(&g, m, node, asked, 1, runs) == OK);
+  EXPECT(perturb_groups_split(&g, m, node, asked, 1, runs) == OK);
   return g;
 }
 
@@ -42,9 +32,9 @@ static void groups_are_even_and_of_neighbours(void) {
     MPI_Allreduce(MPI_IN_PLACE, &leaders, 1, MPI_INT, MPI_SUM, g.all);
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, g.group);
     MPI_Allreduce(MPI_IN_PLACE, &last, 1, MPI_INT, MPI_MAX, g.group);
-    REQUIRE(g.count == count && leaders == count);
-    REQUIRE(size == ranks / count || size == ranks / count + 1);
-    REQUIRE(last - first + 1 == size);
+    EXPECT(g.count == count && leaders == count);
+    EXPECT(size == ranks / count || size == ranks / count + 1);
+    EXPECT(last - first + 1 == size);
     perturb_groups_free(&g);
   }
   model_free(m);
@@ -54,8 +44,8 @@ static void more_groups_than_ranks_are_refused(void) {
   model *m = network_model_of(10);
   const machine node = machine_look(MPI_COMM_WORLD);
   perturb_groups g = perturb_groups_start(MPI_COMM_WORLD);
-  REQUIRE(perturb_groups_split(&g, m, &node, ranks + 1, 1, 100) == ERR_USER);
-  REQUIRE(strstr(check_message(), "--groups"));
+  EXPECT(perturb_groups_split(&g, m, &node, ranks + 1, 1, 100) == ERR_USER);
+  EXPECT(strstr(check_message(), "--groups"));
   check_clear();
   perturb_groups_free(&g);
   model_free(m);
@@ -65,22 +55,22 @@ static void more_groups_than_ranks_are_refused(void) {
 static void there_are_as_many_groups_as_memory_has_room_for(void) {
   model *m = network_model_of(1000000);
   network *n;
-  REQUIRE(network_create(MPI_COMM_WORLD, m, &n) == OK);
+  EXPECT(network_create(MPI_COMM_WORLD, m, &n) == OK);
   static const int counts[] = {12, 6, 4, 3, 2, 1};
   machine node = {.local_ranks = 6, .cores = 6};
   double before = 1e30;
   for (int k = 0; k < 6; k++) {
     const double need = run_build_memory(n, &node, 12 / counts[k], 1);
-    REQUIRE(need < before);
+    EXPECT(need < before);
     before = need;
     node.memory_available = (uint64_t)(need / 0.75 * 1.001);
-    REQUIRE(perturb_groups_fitting(n, &node, 12, 1, 1000) == counts[k]);
-    REQUIRE(perturb_groups_fitting(n, &node, 12, 1, counts[k]) == counts[k]);
+    EXPECT(perturb_groups_fitting(n, &node, 12, 1, 1000) == counts[k]);
+    EXPECT(perturb_groups_fitting(n, &node, 12, 1, counts[k]) == counts[k]);
   }
   node.memory_available = 1000;
-  REQUIRE(perturb_groups_fitting(n, &node, 12, 1, 1000) == 1);
+  EXPECT(perturb_groups_fitting(n, &node, 12, 1, 1000) == 1);
   node.memory_available = UINT64_MAX;
-  REQUIRE(perturb_groups_fitting(n, &node, 12, 1, 5) == 4);
+  EXPECT(perturb_groups_fitting(n, &node, 12, 1, 5) == 4);
   network_free(n);
   model_free(m);
 }
@@ -89,11 +79,11 @@ static void the_node_with_least_memory_decides(void) {
   model *m = network_model_of(1000000);
   machine node = {.local_ranks = 1, .cores = 1, .memory_available = UINT64_MAX};
   perturb_groups g = divided(m, &node, 0, 100);
-  REQUIRE(g.count == ranks);
+  EXPECT(g.count == ranks);
   perturb_groups_free(&g);
   if (rank == ranks - 1) node.memory_available = 1000;
   g = divided(m, &node, 0, 100);
-  REQUIRE(g.count == 1);
+  EXPECT(g.count == 1);
   perturb_groups_free(&g);
   model_free(m);
 }
@@ -115,9 +105,9 @@ static void each_run_is_made_once(void) {
       }
       int64_t greatest = rank;
       perturb_groups_agree(&g, 10, 1, &greatest);
-      REQUIRE(greatest == ranks - 1);
+      EXPECT(greatest == ranks - 1);
       MPI_Allreduce(made, all, RUNS, MPI_INT, MPI_SUM, g.all);
-      for (int k = 0; k < RUNS; k++) REQUIRE(all[k] == (k >= FIRST && k < last));
+      for (int k = 0; k < RUNS; k++) EXPECT(all[k] == (k >= FIRST && k < last));
     }
     perturb_groups_free(&g);
   }
@@ -125,15 +115,15 @@ static void each_run_is_made_once(void) {
 }
 
 int main(int argc, char **argv) {
-  MPI_Init(&argc, &argv);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-  groups_are_even_and_of_neighbours();
-  more_groups_than_ranks_are_refused();
-  there_are_as_many_groups_as_memory_has_room_for();
-  the_node_with_least_memory_decides();
-  each_run_is_made_once();
-  if (rank == 0) puts("groups: all that was promised holds");
+  promise_start(&argc, &argv);
+  void (*const promise[])(void) = {
+      groups_are_even_and_of_neighbours,
+      more_groups_than_ranks_are_refused,
+      there_are_as_many_groups_as_memory_has_room_for,
+      the_node_with_least_memory_decides,
+      each_run_is_made_once,
+  };
+  PROMISE_KEEP(promise);
   MPI_Finalize();
   return 0;
 }

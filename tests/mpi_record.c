@@ -1,6 +1,7 @@
 /* What record.h promises, against files that a single reader compares value by value and byte by
  * byte. Spikes and traces are functions of (gid, step), so that every rank count has the same. */
 #include "agree.h"
+#include "mpi_promise.h"
 #include "record.h"
 #include "record_sort.h"
 #include <hdf5.h>
@@ -13,17 +14,6 @@
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-static int rank, ranks;
-
-#define EXPECT(condition)                                                                          \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "rank %d, %s:%d, %s: not so: %s (%s)\n", rank, __FILE__, __LINE__, __func__, \
-              #condition, check_message());                                                        \
-      MPI_Abort(MPI_COMM_WORLD, 1);                                                                \
-    }                                                                                              \
-  } while (0)
 
 static char folder[64];
 
@@ -590,9 +580,7 @@ static void times_are_the_doubles_nearest_to_the_decimals(void) {
 }
 
 int main(int argc, char **argv) {
-  MPI_Init(&argc, &argv);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  promise_start(&argc, &argv);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   strcpy(folder, "record_XXXXXX");
   if (rank == 0) EXPECT(mkdtemp(folder) != NULL);
@@ -615,12 +603,7 @@ int main(int argc, char **argv) {
       a_full_disk_is_one_message_and_loses_nothing_that_is_written_or_kept,
       a_folder_that_cannot_be_written_is_one_message_on_all_ranks,
   };
-  for (size_t i = 0; i < sizeof promise / sizeof *promise; i++) {
-    double began = MPI_Wtime();
-    promise[i]();
-    MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) printf("promise %zu kept, %.2f s\n", i, MPI_Wtime() - began);
-  }
+  PROMISE_KEEP(promise);
   if (rank == 0) {
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
