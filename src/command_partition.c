@@ -1,6 +1,7 @@
 #include "agree.h"
 #include "commands.h"
 #include "partition.h"
+#include "run.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -140,18 +141,13 @@ static err divide_all(MPI_Comm comm, const network *n, const model *m, const opt
 }
 
 static err run(MPI_Comm comm, const options *o) {
-  char *text = NULL;
-  size_t length = 0;
-  model *m = NULL;
+  model *m;
   network *n = NULL;
-  err e = model_read_file(o->model, &text, &length);
-  if (e == OK) e = model_parse(o->model, text, length, o->settings, o->setting, &m);
-  e = agree(comm, e);
+  err e = run_read_model(comm, o->model, o->settings, o->setting, &m);
   if (e == OK) e = network_create(comm, m, &n);
   if (e == OK) e = divide_all(comm, n, m, o);
   network_free(n);
-  if (m) model_free(m);
-  free(text);
+  model_free(m);
   return e;
 }
 

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "memory.h"
 #include "network.h"
+#include "run.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -142,14 +143,9 @@ static void print_words(const model *m, const network *n) {
 }
 
 static err validate(const validate_options *o, bool prints) {
-  char *text = NULL;
-  size_t length = 0;
-  model *m = NULL;
+  model *m;
   network *n = NULL;
-  err e = model_read_file(o->path, &text, &length);
-  if (!e) e = model_parse(o->path, text, length, o->settings, o->setting, &m);
-  free(text);
-  e = agree(MPI_COMM_WORLD, e);
+  err e = run_read_model(MPI_COMM_WORLD, o->path, o->settings, o->setting, &m);
   if (!e) e = network_create(MPI_COMM_WORLD, m, &n);
   if (!e && prints && o->effective)
     e = model_write(m, stdout);
