@@ -102,6 +102,7 @@ err model_tree_fail(const model_tree *node, const char *sub, const char *format,
   char path[1024] = "", shown[MODEL_SHOWN_MAX], message[2048];
   append_path(node, path, sizeof path);
   const size_t used = strlen(path);
+  const model_tree *given = sub ? model_tree_get(node, sub) : NULL;
   if (sub) {
     show(sub, shown, sizeof shown);
     snprintf(path + used, sizeof path - used, "%s%s", used ? "." : "", shown);
@@ -111,9 +112,10 @@ err model_tree_fail(const model_tree *node, const char *sub, const char *format,
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
   const char *colon = path[0] ? ": " : "";
-  if (node->line == 0 && node->parent)
+  const int line = given ? given->line : node->line;
+  if (line == 0 && node->parent)
     return check_fail(ERR_USER, "%s: --set %s%s%s", root->key, path, colon, message);
-  return check_fail(ERR_USER, "%s:%d: %s%s%s", root->key, node->line, path, colon, message);
+  return check_fail(ERR_USER, "%s:%d: %s%s%s", root->key, line, path, colon, message);
 }
 
 /* Fail where there is no node yet. line 0: a setting, which has none. */

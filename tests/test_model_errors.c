@@ -311,6 +311,10 @@ static const struct fault {
      "fixed_indegree, fixed_outdegree, fixed_total, file"},
     {"key_of_another_input", "rate: 8000", "rate: 8000, amplitude: 3",
      "bad.yaml:19: inputs.0.amplitude: is no key of type poisson; it belongs to dc"},
+    {"line_of_the_key_and_not_of_its_mapping",
+     "{type: poisson, target: E, rate: 8000, weight: 50, start: 1}",
+     "type: poisson\n    target: E\n    rate: 8000\n    weight: 50\n    start: 1\n    stop: 0.5",
+     "bad.yaml:24: inputs.0.stop: 0.5 ms is before start: must not be"},
     {"attribute_without_a_file", "weight: 50, delay: 1.5",
      "weight: {attribute: syn_weight}, delay: 1.5",
      "bad.yaml:15: projections.0.weight.attribute: unknown key; must be a number from -1e12 to "
