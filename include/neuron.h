@@ -47,6 +47,8 @@ typedef struct {
   int receptor_positive, receptor_negative;
   /* state variable to which an input of the receptor is added                              */
   const int *receptor_state;
+  /* DC input does nothing to it, so that a model which asks for one is refused              */
+  bool ignores_current;
   /* Check parameters against each other: NULL if they are sound, else what is allowed.     */
   const char *(*check)(const double *parameter, double dt);
   /* Parameters (table order) -> constants of the update. dt in ms.                         */

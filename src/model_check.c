@@ -170,6 +170,12 @@ static err check_overrides(const model_tree *node, const model_population *p) {
 static err check_input(const model *m, const model_tree *node, const model_input *in) {
   const double most = 60000;
   char shown[32], bound[32];
+  const model_population *target = &m->population[in->target];
+  if (in->kind == INPUT_DC && target->neuron->ignores_current)
+    return model_tree_fail(node, "target",
+                           "%s takes no current, for its neuron model is %s: must be a population "
+                           "of another neuron model",
+                           target->name, target->neuron->name);
   if (in->kind != INPUT_POISSON || in->rate * m->dt / 1000 <= most) return OK;
   return model_tree_fail(
       node, "rate", "%s Hz is out of range: must be at most %s Hz, %g spikes in a step of dt",

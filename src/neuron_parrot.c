@@ -44,6 +44,7 @@ const neuron_model neuron_parrot = {
     .receptor = receptors,
     .receptor_unit = receptor_units,
     .receptor_state = receptor_state,
+    .ignores_current = true,
     .check = check,
     .compile = compile,
     .update = {update_single, update_double},

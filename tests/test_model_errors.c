@@ -311,6 +311,10 @@ static const struct fault {
      "fixed_indegree, fixed_outdegree, fixed_total, file"},
     {"key_of_another_input", "rate: 8000", "rate: 8000, amplitude: 3",
      "bad.yaml:19: inputs.0.amplitude: is no key of type poisson; it belongs to dc"},
+    {"current_into_parrots", "{type: poisson, target: E, rate: 8000, weight: 50",
+     "{type: dc, target: none, amplitude: 3",
+     "bad.yaml:19: inputs.0.target: none takes no current, for its neuron model is parrot: must be "
+     "a population of another neuron model"},
     {"line_of_the_key_and_not_of_its_mapping",
      "{type: poisson, target: E, rate: 8000, weight: 50, start: 1}",
      "type: poisson\n    target: E\n    rate: 8000\n    weight: 50\n    start: 1\n    stop: 0.5",
