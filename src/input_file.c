@@ -75,6 +75,13 @@ static bool is_array(hid_t data) {
   return dimensions == 1;
 }
 
+static bool holds_integers(hid_t data) {
+  const hid_t type = H5Dget_type(data);
+  const bool integers = H5Tget_class(type) == H5T_INTEGER;
+  H5Tclose(type);
+  return integers;
+}
+
 static err open_data(reader *r) {
   char group[512], path[600];
   const err e = find_group(r, group, sizeof group);
@@ -88,6 +95,8 @@ static err open_data(reader *r) {
     return FAIL(r, "%s has no datasets timestamps and node_ids", group);
   if (!is_array(r->times) || !is_array(r->nodes))
     return FAIL(r, "timestamps and node_ids in %s must be one-dimensional arrays", group);
+  if (!holds_integers(r->nodes)) /* HDF5 would cut off fractions */
+    return FAIL(r, "node_ids in %s must be integers", group);
   return unit_of(r, r->times, &r->to_ms);
 }
 

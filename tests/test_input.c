@@ -383,6 +383,19 @@ static void expect_refused(const char *more, const char *reason) {
   model_free(m);
 }
 
+/* The sound file of above, but with node ids as floating-point numbers. */
+static void write_fractional_nodes(void) {
+  const double time[] = {1, 2, 3}, node[] = {1, 2.5, 3};
+  const int64_t whole[] = {1, 2, 3};
+  write_spikes("B", "ms", 3, time, 3, whole);
+  const hid_t file = H5Fopen(spikes_file, H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t group = H5Gopen2(file, "/spikes/B", H5P_DEFAULT);
+  H5Ldelete(group, "node_ids", H5P_DEFAULT);
+  write_array(group, "node_ids", H5T_NATIVE_DOUBLE, 3, node, NULL);
+  H5Gclose(group);
+  H5Fclose(file);
+}
+
 static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   (void)state;
   const double time[] = {1, 2, 3}, negative[] = {1, -0.1, 3}, endless[] = {1, INFINITY, 3};
@@ -408,6 +421,8 @@ static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   expect_refused("", "spike 1 is at inf ms");
   write_spikes("B", "ms", 3, none, 3, node);
   expect_refused("", "spike 0 is at nan ms");
+  write_fractional_nodes();
+  expect_refused("", "must be integers");
   write_spikes("B", "fortnights", 3, time, 3, node);
   expect_refused("", "fortnights");
   unlink(spikes_file);
