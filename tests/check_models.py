@@ -155,6 +155,14 @@ def check_converter(verdict):
         convert(verdict, "a table with names of its own", [table, *out, "--pre", "from", "--post",
                 "to", "--count", "strength"], (pre, post, count * 0.5))
 
+        table = work.path("spreadsheet.csv")
+        rows = [f'{roots[i]}, {roots[j]}, {abs(c)}, {"gaba" if c < 0 else "ach"}\r\n'
+                for i, j, c in zip(pre, post, count)]
+        with open(table, "w", newline="", encoding="utf-8-sig") as file:
+            file.write("pre_root_id, post_root_id, syn_count, nt_type\r\n" + "\r\n".join(rows))
+        convert(verdict, "a spreadsheet's mark, spaces, blank lines, CRLF, small letters",
+                [table, *out, "--ids", ids], (pre, post, count), roots)
+
         if importlib.util.find_spec("pyarrow"):
             import pyarrow
             import pyarrow.parquet
@@ -169,6 +177,13 @@ def check_converter(verdict):
         for what, rows, words in (
                 ("unknown columns", [["a", "b"], [1, 2]], "columns"),
                 ("a word for a number", [["source", "target", "weight"], [1, 2, "x"]], "own.csv"),
+                ("a neuron with a fraction", [["source", "target", "weight"], [1.5, 2, 3]], "1.5"),
+                ("a rounded root id", [["source", "target", "weight"], ["7.2e17", 10**17, 3]],
+                 "7.2e17"),
+                ("an index among root ids", [["source", "target", "weight"], [1, 10**17, 3]],
+                 "side by side"),
+                ("neither index nor root id", [["source", "target", "weight"], [1, 2**32, 3]],
+                 "neither"),
                 ("a negative neuron", [["source", "target", "weight"], [-1, 2, 3]], "negative"),
                 ("not a number", [["source", "target", "weight"], [1, 2, "nan"]], "row 2")):
             write_csv(work.path("own.csv"), rows)
@@ -176,6 +191,18 @@ def check_converter(verdict):
                                   capture_output=True, text=True, check=False)
             verdict.check(done.returncode == 1 and words in done.stderr
                           and "Traceback" not in done.stderr, f"{what}: {done.stderr.strip()[-90:]}")
+        check_lists(verdict, work, out, roots)
+
+
+def check_lists(verdict, work, out, roots):
+    """A list of neurons that is missing, or names one twice."""
+    write_csv(work.path("own.csv"), [["source", "target", "weight"], [roots[0], roots[1], 3]])
+    np.savetxt(work.path("twice.txt"), [roots[0], roots[1], roots[0]], fmt="%d")
+    for name, words in (("nowhere.txt", "nowhere.txt"), ("twice.txt", "listed twice")):
+        done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), *out, "--ids",
+                               work.path(name)], capture_output=True, text=True, check=False)
+        verdict.check(done.returncode == 1 and words in done.stderr
+                      and "Traceback" not in done.stderr, f"--ids: {done.stderr.strip()[-90:]}")
 
 
 def main():

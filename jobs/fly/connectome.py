@@ -22,6 +22,7 @@ import gzip
 import importlib.util
 import os
 import sys
+import warnings
 
 import numpy as np
 
@@ -34,6 +35,7 @@ LAYOUTS = [("Presynaptic_Index", "Postsynaptic_Index", "Excitatory x Connectivit
 ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
 TRANSMITTER, INHIBITORY = "nt_type", ("GABA", "GLUT")
 ROOT_ID_LEAST = 10**15  # smaller numbers are indices
+INDEX_MOST = 2**32 - 2
 
 
 def fail(message):
@@ -43,23 +45,29 @@ def fail(message):
 class CsvTable:
     def __init__(self, path):
         self.path = path
-        with self.open() as file:
-            self.names = next(csv.reader(file), [])
+        try:
+            with self.open() as file:
+                header = next(csv.reader(file, skipinitialspace=True), [])
+        except (OSError, UnicodeDecodeError) as problem:
+            fail(f"{path}: {problem}")
+        self.names = [name.strip() for name in header]
 
     def open(self):
         if self.path.endswith(".gz"):
-            return gzip.open(self.path, "rt", newline="", encoding="utf-8")
-        return open(self.path, newline="", encoding="utf-8")
+            return gzip.open(self.path, "rt", newline="", encoding="utf-8-sig")
+        return open(self.path, newline="", encoding="utf-8-sig")
 
     def columns(self, wanted):
         """{name: array}; wanted {name: dtype}."""
         kinds = [(f"column{i}", kind) for i, kind in enumerate(wanted.values())]
         places = [self.names.index(name) for name in wanted]
         try:
-            with self.open() as file:
+            with self.open() as file, warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a table without rows
+                warnings.simplefilter("error", DeprecationWarning)  # a neuron 1.5, or 7.2e17
                 rows = np.loadtxt(file, delimiter=",", skiprows=1, usecols=places, dtype=kinds,
                                   quotechar='"', comments=None, ndmin=1)
-        except ValueError as problem:
+        except (ValueError, OSError) as problem:
             fail(f"{self.path}: {problem}")
         return {name: rows[f"column{i}"] for i, name in enumerate(wanted)}
 
@@ -118,7 +126,7 @@ def read_table(table, options):
     wanted = {pre: np.int64, post: np.int64, count: np.float64}
     signed = TRANSMITTER in table.names and count == "syn_count"
     if signed:
-        wanted[TRANSMITTER] = "U8"
+        wanted[TRANSMITTER] = "U16"
     with_ids = pre == LAYOUTS[0][0] and set(ROOT_IDS) <= set(table.names)
     if with_ids:
         wanted.update({name: np.int64 for name in ROOT_IDS})
@@ -127,7 +135,8 @@ def read_table(table, options):
     if not np.isfinite(weight).all():
         fail(f"{table.path}: row {int(np.argmin(np.isfinite(weight))) + 2}: {count} is not a number")
     if signed:
-        weight = np.where(np.isin(read[TRANSMITTER], INHIBITORY), -weight, weight)
+        names = np.char.upper(np.char.strip(read[TRANSMITTER].astype(str)))
+        weight = np.where(np.isin(names, INHIBITORY), -weight, weight)
     ids = None
     if with_ids:
         ids = (np.concatenate((read[pre], read[post])),
@@ -136,18 +145,34 @@ def read_table(table, options):
 
 
 def read_ids(path):
-    if path.endswith(".npy"):
-        return np.sort(np.load(path).astype(np.int64))
-    if path.endswith(".npy.gz"):
-        with gzip.open(path) as file:
-            return np.sort(np.load(file).astype(np.int64))
-    return np.sort(np.loadtxt(path, dtype=np.int64, ndmin=1))
+    try:
+        if path.endswith(".npy"):
+            ids = np.load(path)
+        elif path.endswith(".npy.gz"):
+            with gzip.open(path) as file:
+                ids = np.load(file)
+        else:
+            ids = np.loadtxt(path, dtype=np.int64, ndmin=1)
+    except (OSError, ValueError) as problem:
+        fail(f"{path}: {problem}")
+    ids = np.sort(ids.astype(np.int64))
+    twice = ids[1:][ids[1:] == ids[:-1]]
+    if len(twice):
+        fail(f"{path}: root id {twice[0]} is listed twice")
+    return ids
 
 
 def number_neurons(pre, post, pairs, known):
     """(pre, post) as node ids from 0, number of neurons, root id of each (0: unknown)."""
     if min(pre.min(initial=0), post.min(initial=0)) < 0:
         fail("a negative neuron number in the table")
+    least = min(pre.min(initial=2**62), post.min(initial=2**62))
+    most = max(pre.max(initial=-1), post.max(initial=-1))
+    if least < ROOT_ID_LEAST <= most:
+        fail(f"the table has root ids ({most}) and indices ({least}) side by side")
+    if INDEX_MOST < most < ROOT_ID_LEAST:
+        fail(f"neuron number {most} is neither an index (at most {INDEX_MOST}) nor a root id "
+             f"(at least {ROOT_ID_LEAST})")
     if max(pre.max(initial=0), post.max(initial=0)) >= ROOT_ID_LEAST:
         roots = known if known is not None else np.unique(np.concatenate((pre, post)))
         new = [np.searchsorted(roots, ids) for ids in (pre, post)]
