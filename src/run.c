@@ -112,6 +112,11 @@ static err simulate(run *x) {
   return e;
 }
 
+/* Folder of the checkpoint that the run goes on from, NULL without one. */
+static const char *home_of(const run *x) {
+  return x->from ? checkpoint_tell(x->from).folder : NULL;
+}
+
 /* The model, and where its results go. */
 static err prepare(run *x) {
   const run_options *o = x->options;
@@ -121,7 +126,7 @@ static err prepare(run *x) {
   else
     e = run_read_model(x->comm, o->model, o->settings, o->setting, &x->m);
   if (e != OK) return e;
-  const char *home = x->from ? checkpoint_tell(x->from).folder : NULL;
+  const char *home = home_of(x);
   x->folder = strdup(o->folder ? o->folder : home ? home : "results");
   if (!x->folder) CHECK_ABORT("out of memory");
   return run_folder_prepare(x->comm, x->folder, home, o->overwrite);
@@ -129,15 +134,15 @@ static err prepare(run *x) {
 
 /* Record and stepper, at the beginning or where the checkpoint stands. */
 static err make_ready(run *x) {
-  err e = run_report_model(x->comm, x->m, x->folder);
+  err e = x->from ? run_restart_check(x->comm, x->from, &x->s) : OK;
+  if (e == OK) e = run_folder_clear(x->comm, x->folder, home_of(x));
+  if (e == OK) e = run_report_model(x->comm, x->m, x->folder);
   if (e != OK) return e;
   if (!x->from) {
     e = record_create(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &x->r);
     if (e == OK) x->w = step_create(&x->s, x->r);
     return e;
   }
-  e = run_restart_check(x->comm, x->from, &x->s);
-  if (e != OK) return e;
   const record_position at = checkpoint_tell(x->from).position;
   e = record_resume(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &at, &x->r);
   if (e != OK) return e;

@@ -38,25 +38,33 @@ static err check_writable(const char *folder) {
   return OK;
 }
 
-static err clear_earlier(const char *folder, bool overwrite) {
-  static const char *const files[] = {"spikes.h5", "traces.h5", "summary.json", "effective.yaml"};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+static const char *const files[] = {"spikes.h5", "traces.h5", "summary.json", "effective.yaml"};
+enum { FILES = sizeof files / sizeof *files };
+
+static err check_empty(const char *folder) {
+  for (int i = 0; i < FILES; i++) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", folder, files[i]);
     if (access(path, F_OK) != 0) continue;
-    if (!overwrite)
-      return check_fail(ERR_USER,
-                        "--out: %s: holds an earlier run (%s); give another folder, or --overwrite",
-                        folder, files[i]);
-    if (unlink(path) != 0)
-      return check_fail(ERR_USER, "--out: %s: cannot be removed: %s", path, strerror(errno));
+    return check_fail(ERR_USER,
+                      "--out: %s: holds an earlier run (%s); give another folder, or --overwrite",
+                      folder, files[i]);
   }
   if (!checkpoint_in_folder(folder)) return OK;
-  if (overwrite) return checkpoint_clear_folder(folder);
   return check_fail(ERR_USER,
                     "--out: %s: holds checkpoints; go on from them with --restart %s, give another "
                     "folder, or --overwrite",
                     folder, folder);
+}
+
+static err clear_earlier(const char *folder) {
+  for (int i = 0; i < FILES; i++) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    if (unlink(path) != 0 && errno != ENOENT)
+      return check_fail(ERR_USER, "--out: %s: cannot be removed: %s", path, strerror(errno));
+  }
+  return checkpoint_in_folder(folder) ? checkpoint_clear_folder(folder) : OK;
 }
 
 static bool same_folder(const char *a, const char *b) {
@@ -71,7 +79,15 @@ err run_folder_prepare(MPI_Comm comm, const char *folder, const char *home, bool
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
-    if (e == OK && !(home && same_folder(folder, home))) e = clear_earlier(folder, overwrite);
+    if (e == OK && !overwrite && !(home && same_folder(folder, home))) e = check_empty(folder);
   }
+  return agree(comm, e);
+}
+
+err run_folder_clear(MPI_Comm comm, const char *folder, const char *home) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  err e = OK;
+  if (rank == 0 && !(home && same_folder(folder, home))) e = clear_earlier(folder);
   return agree(comm, e);
 }

@@ -6,11 +6,14 @@
 #include <mpi.h>
 #include <stdbool.h>
 
-/* ERR_USER where it cannot be made or written, or holds an earlier run and overwrite is false;
- * where it is true the earlier run's files are removed. */
-/* `home`: folder of the checkpoint that the run goes on from, NULL without one. If it is this
+/* ERR_USER where it cannot be made or written, or holds an earlier run and overwrite is false.
+ * `home`: folder of the checkpoint that the run goes on from, NULL without one. If it is this
  * folder, what is in it stays, to be continued. */
 COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, const char *home,
                                   bool overwrite);
+
+/* Remove the files of an earlier run, unless the folder is `home`. Once nothing can be wrong with
+ * the model any more, so that a run that cannot begin takes nothing away. */
+COLLECTIVE err run_folder_clear(MPI_Comm comm, const char *folder, const char *home);
 
 #endif

@@ -88,6 +88,13 @@ refuses "an earlier run in the output folder" "overwrite" run small.yaml --out k
 [ "$sum" = "$(cat kept/* | sha256sum)" ]
 verdict $? "the earlier run is as it was"
 works "--overwrite" 1 run small.yaml --out kept --overwrite
+sum=$(cat kept/* | sha256sum)
+refuses "an overwriting run without its connectome" "nowhere.h5" run small.yaml --out kept --overwrite --set \
+  'projections.0={source: A, target: A, rule: file, file: nowhere.h5, edges: e, weight: 1, delay: 1}'
+refuses "an overwriting run without its partition" "nowhere.h5" run small.yaml --out kept --overwrite \
+  --partition nowhere.h5
+[ "$sum" = "$(cat kept/* | sha256sum)" ]
+verdict $? "what an overwriting run that cannot begin would have replaced is as it was"
 mkdir foreign && echo precious >foreign/diary.txt
 works "an output folder with files of others" 2 run small.yaml --out foreign --overwrite
 [ "$(cat foreign/diary.txt)" = precious ]
