@@ -25,10 +25,11 @@ static void get_data(void *context, int group, int window, int64_t *samples, dou
   const recording *r = context;
   const int size = r->sample.size;
   const int64_t *member = r->sample.member + (size_t)group * (size_t)size;
-  const int64_t first = window * r->step;
+  const bool spikes = r->o->source == SOURCE_SPIKES;
+  const int64_t first = (spikes ? 0 : (int64_t)r->begin) + window * r->step;
   *samples = r->window;
   *value = check_allocate((size_t)r->window * (size_t)size, sizeof **value);
-  if (r->o->source == SOURCE_SPIKES) {
+  if (spikes) {
     phi_spikes_bin(&r->spikes, size, member, r->begin + (double)first * r->unit, r->unit, r->window,
                    *value);
     return;
@@ -95,6 +96,7 @@ static err divide_time(recording *r) {
                       "--end are needed",
                       o->path);
   r->begin = !isnan(o->begin) ? o->begin : spikes ? fmin(0, r->spikes.begin) : 0;
+  if (!spikes) r->begin = ceil(r->begin); /* the first sample of it */
   const double end = !isnan(o->end) ? o->end : all;
   const bool whole = isnan(o->end) && spikes; /* the last spike's bin belongs to it */
   const double count = floor((end - r->begin) / r->unit + 1e-9) + whole;

@@ -194,6 +194,18 @@ def check_series(verdict, work):
     for name in ("x.csv", "x.h5"):
         found = values(phi("--series", work.path(name), *options))["MI"]
         verdict.check(abs(found - wanted) < 1e-10, f"{name}: MI as numpy has it")
+    np.savetxt(work.path("later.csv"), x[1000:2500], delimiter=",")
+    later = phi("--series", work.path("later.csv"), *options)
+    for begin in ("1000", "999.5"):
+        done = phi("--series", work.path("x.h5"), "--begin", begin, "--end", "2500", *options)
+        verdict.check(values(done) == values(later) and json.loads(done.stdout)["begin"] == 1000,
+                      f"--begin {begin}: a recording is used from there")
+    done = phi("--series", work.path("x.h5"), "--begin", "500", "--window", "500", "--end", "2500", *options,
+               "--out", work.path("xw.h5"))
+    with h5py.File(work.path("xw.h5")) as file:
+        np.savetxt(work.path("later.csv"), x[1500:2000], delimiter=",")
+        verdict.check(file["MI/value"][0, 2] == values(phi("--series", work.path("later.csv"), *options))["MI"]
+                      and file["window_begin"][:].tolist() == [500, 1000, 1500, 2000], "windows begin where they say")
 
 
 def write_populations(path, spikes):
