@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { INDEX_DRAW = 20, INDEX_PART };
+static const double COUPLING_BINS = 4e9; /* of all candidates, a byte each */
 
 err phi_sample_method_of(const char *name, phi_sample_method *method) {
   static const char *const names[] = {"random", "population", "across", "coupling", "partition"};
@@ -159,11 +160,19 @@ static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, i
   if (candidates < size || groups > candidates)
     return check_fail(ERR_USER, "sample: %d groups of %d by coupling need more than %d candidates",
                       groups, size, candidates);
+  /* the bin of the last spike, found as those of all others are */
+  const double count = floor((s->end - s->begin) / bin + 1e-9) + 1;
+  if (!(count * candidates <= COUPLING_BINS))
+    return check_fail(
+        ERR_USER,
+        "sample: by coupling, %d candidates have %.6g bins of %g ms each; allowed are "
+        "%g in all: wider bins or fewer candidates",
+        candidates, count, bin, COUPLING_BINS);
   int64_t *order = check_allocate(s->neurons, sizeof *order);
   for (size_t i = 0; i < s->neurons; i++) order[i] = (int64_t)i;
   sorting = s;
   qsort(order, s->neurons, sizeof *order, by_activity);
-  const int64_t bins = (int64_t)floor((s->end - s->begin) / bin) + 1;
+  const int64_t bins = (int64_t)count;
   uint8_t *train = check_allocate((size_t)candidates * (size_t)bins, 1);
   for (int c = 0; c < candidates; c++) {
     const phi_neuron *n = &s->neuron[order[c]];

@@ -256,6 +256,27 @@ static void random_groups_are_distinct_and_depend_on_the_seed(void **state) {
   phi_spikes_free(&s);
 }
 
+/* 0.3 / 0.1 is a little below 3 in floating point, and the spike at 0.3 is alone in the last bin.
+ * By all four bins node 0 is coupled to node 1, by the first three to node 2. */
+static void coupling_counts_the_bin_of_the_last_spike(void **state) {
+  (void)state;
+  phi_neuron neuron[3] = {{0, 0, 0, 3}, {0, 1, 3, 2}, {0, 2, 5, 1}};
+  double time[6] = {0, 0.1, 0.3, 0.1, 0.2, 0};
+  char *name = (char *)"cells";
+  phi_spikes s = {.populations = 1, .population = &name, .neurons = 3, .neuron = neuron};
+  s.count = 6, s.time = time, s.begin = 0, s.end = 0.3;
+  phi_sample made;
+  assert_true(0.3 / 0.1 < 3);
+  assert_int_equal(phi_sample_draw(&s, PHI_SAMPLE_COUPLING, 1, 2, 1, 0.1, 3, NULL, &made), OK);
+  assert_int_equal(made.member[0], 0);
+  assert_int_equal(made.member[1], 1);
+  free(made.member);
+  assert_int_equal(phi_sample_draw(&s, PHI_SAMPLE_COUPLING, 1, 2, 1, 1e-300, 3, NULL, &made),
+                   ERR_USER);
+  assert_non_null(strstr(check_message(), "wider bins"));
+  check_clear();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_spike_falls_into_the_bin_that_begins_with_it),
@@ -266,6 +287,7 @@ int main(void) {
       cmocka_unit_test(surrogates_keep_each_element_and_break_what_is_between),
       cmocka_unit_test(groups_by_partition_lie_within_a_part),
       cmocka_unit_test(random_groups_are_distinct_and_depend_on_the_seed),
+      cmocka_unit_test(coupling_counts_the_bin_of_the_last_spike),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
