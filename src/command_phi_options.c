@@ -1,6 +1,8 @@
 #include "command_phi.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,8 +186,9 @@ static err number(int option, const char *text, double least, double most, bool 
 
 static err integer(int option, const char *text, int64_t least, int64_t most, int64_t *value) {
   char *end;
+  errno = 0;
   *value = strtoll(text, &end, 10);
-  if (end == text || *end || *value < least || *value > most)
+  if (end == text || *end || errno == ERANGE || *value < least || *value > most)
     return check_fail(ERR_USER, "phi: --%s %s: allowed are whole numbers from %lld to %lld",
                       name_of(option), text, (long long)least, (long long)most);
   return OK;
@@ -217,12 +220,16 @@ static err set_source(phi_options *o, phi_source source, const char *path) {
 /* "20x5" or "20×5" (UTF-8) */
 static err sample(phi_options *o, const char *text) {
   char *end;
-  o->groups = (int)strtol(text, &end, 10);
+  const long groups = strtol(text, &end, 10);
   const char *rest = *end == 'x' ? end + 1 : !strncmp(end, "\xc3\x97", 2) ? end + 2 : NULL;
-  if (rest) o->size = (int)strtol(rest, &end, 10);
-  if (!rest || *end || o->groups < 1 || o->size < 2)
-    return check_fail(ERR_USER, "phi: --sample %s: allowed is KxN, K >= 1 groups of N >= 2 neurons",
-                      text);
+  const long size = rest ? strtol(rest, &end, 10) : 0;
+  if (!rest || *end || groups < 1 || size < 2 || groups > INT_MAX || size > INT_MAX / groups)
+    return check_fail(ERR_USER,
+                      "phi: --sample %s: allowed is KxN, K >= 1 groups of N >= 2 neurons, at most "
+                      "%d in all",
+                      text, INT_MAX);
+  o->groups = (int)groups;
+  o->size = (int)size;
   return OK;
 }
 
@@ -410,12 +417,13 @@ err phi_options_parts(phi_options *o, int n) {
     o->part[i] = i;
     if (!strcmp(o->parts, "atomic")) continue;
     char *end;
-    o->part[i] = (int)strtol(at, &end, 10);
-    if (end == at || *end != (i < n - 1 ? ',' : 0))
+    const long part = strtol(at, &end, 10);
+    if (end == at || *end != (i < n - 1 ? ',' : 0) || part < 0 || part >= n)
       return check_fail(ERR_USER,
-                        "phi: --parts %s: allowed are atomic, or %d numbers of parts "
+                        "phi: --parts %s: allowed are atomic, or %d numbers of parts, 0 to %d, "
                         "separated by commas",
-                        o->parts, n);
+                        o->parts, n, n - 1);
+    o->part[i] = (int)part;
     at = end + 1;
   }
   return OK;

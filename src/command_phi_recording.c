@@ -101,16 +101,19 @@ static err divide_time(recording *r) {
   const bool whole = isnan(o->end) && spikes; /* the last spike's bin belongs to it */
   const double count = floor((end - r->begin) / r->unit + 1e-9) + whole;
   if (!(count >= 2) || count > 4e9 || (!spikes && (r->begin < 0 || end > all)))
-    return check_fail(ERR_USER, "phi: from %g to %g there are %.0f samples; allowed are 2 to 4e9%s",
+    return check_fail(ERR_USER,
+                      "phi: from %g to %g there are %.10g samples; allowed are 2 to 4e9%s",
                       r->begin, end, count, spikes ? "" : ", within the recording");
   r->samples = (int64_t)count;
-  r->window = isnan(o->window) ? r->samples : (int64_t)llround(o->window / r->unit);
-  r->step = isnan(o->step) ? r->window : (int64_t)llround(o->step / r->unit);
-  if (r->window < 2 || r->window > r->samples || r->step < 1)
+  const double window = isnan(o->window) ? count : round(o->window / r->unit);
+  const double step = isnan(o->step) ? window : round(o->step / r->unit);
+  if (window < 2 || window > count || step < 1 || step > 4e9)
     return check_fail(ERR_USER,
-                      "phi: a window of %lld samples, step %lld, of %lld in all; allowed are "
-                      "2 to all, steps of 1 or more",
-                      (long long)r->window, (long long)r->step, (long long)r->samples);
+                      "phi: a window of %.10g samples, step %.10g, of %.10g in all; allowed are "
+                      "2 to all, steps of 1 to 4e9",
+                      window, step, count);
+  r->window = (int64_t)window;
+  r->step = (int64_t)step;
   const int64_t windows = (r->samples - r->window) / r->step + 1;
   if (windows > 100000000)
     return check_fail(ERR_USER, "phi: %lld windows are more than 10^8", (long long)windows);
@@ -328,6 +331,11 @@ err phi_command_recording(phi_options *o, int rank) {
     e = check_fail(ERR_USER,
                    "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
                    "needed",
+                   (long long)tasks);
+  if (!e && tasks > 1 && o->plan.request.complexes)
+    e = check_fail(ERR_USER,
+                   "phi: --complexes is for one network at one time; there are %lld estimates "
+                   "(groups x windows)",
                    (long long)tasks);
   if (!e && rank == 0)
     e = phi_command_cost(o, r.sample.size, tasks, useful_cores(&r, tasks, ranks),
