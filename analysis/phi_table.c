@@ -43,8 +43,8 @@ static err check_entries(const char *name, size_t rows, size_t columns, const do
       double p = value[i * columns + j];
       if (!(p >= 0 && p <= 1))
         return check_fail(ERR_USER,
-                          "%s: row %zu, column %zu is %g; allowed are probabilities, 0 to 1", name,
-                          i, j, p);
+                          "%s: row %zu, column %zu is %.17g; allowed are probabilities, 0 to 1",
+                          name, i, j, p);
       sum += p;
     }
     if (sums && !(fabs(sum - 1) <= 1e-9))
@@ -231,7 +231,9 @@ err phi_table_parse_json(const char *name, const char *text, size_t length, phi_
   memset(made, 0, sizeof *made);
   json_error_t fault;
   json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
-  if (!root) return check_fail(ERR_USER, "%s:%d: %s", name, fault.line, fault.text);
+  if (!root)
+    return check_fail(ERR_USER, "%s:%d: %s; allowed is JSON, all numbers finite", name, fault.line,
+                      fault.text);
   err e = check_keys(name, root);
   if (!e) e = take_json(name, root, declared, made);
   json_decref(root);
@@ -256,9 +258,22 @@ static void sheet_free(sheet *s) {
 
 #define SEPARATORS ",; \t\r"
 
+/* A comma or semicolon with nothing on one side of it. */
+static bool has_empty_cell(const char *text) {
+  bool empty = true;
+  for (; *text; text++) {
+    const bool divides = *text == ',' || *text == ';';
+    if (divides && empty) return true;
+    if (divides || !strchr(SEPARATORS, *text)) empty = divides;
+  }
+  return empty;
+}
+
 static err parse_row(const char *name, int line, char *text, sheet *s) {
   size_t columns = 0;
   char *rest = NULL;
+  if (has_empty_cell(text))
+    return check_fail(ERR_USER, "%s:%d: a cell is empty; every one must hold a number", name, line);
   for (char *field = strtok_r(text, SEPARATORS, &rest); field;
        field = strtok_r(NULL, SEPARATORS, &rest)) {
     if (s->labelled && !columns) {
@@ -295,18 +310,25 @@ static void parse_comment(const char *text, sheet *s) {
   snprintf(s->order, sizeof s->order, "%.*s", (int)strcspn(text, " \t\r"), text);
 }
 
+/* Begins with `state`, or has no number in it. */
 static bool is_header(const char *text) {
-  char *end;
   text += strspn(text, SEPARATORS);
-  (void)strtod(text, &end);
-  return end == text;
+  if (!strncasecmp(text, "state", 5)) return true;
+  for (; *text; text += strcspn(text, SEPARATORS), text += strspn(text, SEPARATORS)) {
+    char *end;
+    (void)strtod(text, &end);
+    if (end > text && (!*end || strchr(SEPARATORS, *end))) return false;
+  }
+  return true;
 }
 
-/* A header (only as the first row) either begins with `state`, or is names of columns. */
+/* A header (only as the first row) either begins with `state`, or is names of columns. Its mark of
+ * the byte order, as spreadsheets write it, is no part of a text.                               */
 static err parse_sheet(const char *name, const char *text, size_t length, sheet *s) {
   memset(s, 0, sizeof *s);
   if (memchr(text, 0, length))
     return check_fail(ERR_USER, "%s: the file is no text (a byte 0 is in it)", name);
+  if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) text += 3, length -= 3; /* of UTF-8 */
   err e = OK;
   int line = 0;
   bool begun = false;

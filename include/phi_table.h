@@ -14,8 +14,9 @@
  * "nodes" (names of the nodes) and "about" (where the table comes from, anything) may be there and
  * are not looked at; any other key is an error CSV   one row a line, separated by commas,
  * semicolons or blanks; "# order: little-endian" before them; lines of # are comments. A first line
- * that starts with `state` is a header, and each row then starts with its label. HDF5  /tpm with a
- * text attribute `order`, optionally /cm and /state.
+ * that starts with `state` is a header, and each row then starts with its label; one without any
+ * number is names. An empty cell is an error. HDF5  /tpm with a text attribute `order`, optionally
+ * /cm and /state.
  *
  * Every fault is ERR_USER with the file, and the line, row or key. Nothing is to be freed then.  */
 #ifndef SHINKEI_PHI_TABLE_H

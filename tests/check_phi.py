@@ -71,6 +71,8 @@ def check_tables(verdict, work):
         "states.json": json.dumps({**form, "tpm": by_state.tolist()}),
         "b.csv": "# order: little-endian\nstate,x,y,z\n" + "".join(
             label + "," + ",".join(map(str, row)) + "\n" for label, row in zip(labels, tpm)),
+        "mark.csv": "\ufeff# order: little-endian\r\n" + "".join(
+            ";".join(map(str, row)) + "\r\n" for row in tpm),
     }
     for name, text in files.items():
         with open(work.path(name), "w", encoding="utf-8") as file:
@@ -81,7 +83,7 @@ def check_tables(verdict, work):
         file["state"] = np.zeros(3, dtype=int)
     found = {}
     for name in (*files, "c.h5"):
-        state_given = ["--state", "0,0,0"] if name == "b.csv" else []
+        state_given = ["--state", "0,0,0"] if name.endswith(".csv") else []
         found[name] = values(phi("--table", work.path(name), *state_given, "--measures",
                                  "iit3,iit4,EI,SI,MI,TDMI"))
     first = found["a.json"]
@@ -382,6 +384,8 @@ def check_bad_input(verdict, work):
     tables = {
         "sum.json": {"tpm": [[0.5, 0.4], [0, 1]], "order": "little-endian"},
         "range.json": {"tpm": [[0.5], [1.5]], "order": "little-endian"},
+        "above.json": {"tpm": [[0.5], [1.00000001]], "order": "little-endian"},
+        "nan.json": {"tpm": [[0.5], [np.nan]], "order": "little-endian"},
         "size.json": {"tpm": [[0, 1], [1, 0], [1, 1]], "order": "little-endian"},
         "order.json": {"tpm": [[0], [1]]},
         "label.json": {"tpm": [[0], [1]], "order": "little-endian", "states": ["1", "0"]},
@@ -396,8 +400,21 @@ def check_bad_input(verdict, work):
     np.savetxt(work.path("copy.csv"), np.random.default_rng(1).normal(size=(99, 1)) @ [[1, 2]])
     with open(work.path("nan.csv"), "w", encoding="utf-8") as file:
         file.write("1,2\n3,nan\n")
+    rows = {"empty.csv": "0,,0\n,0,1\n", "tail.csv": "0,0\n0,\n", "first.csv": "O.5,0\n0,0\n0,1\n1,0\n1,1\n",
+            "marked.csv": "\ufeff0,0\n0,1\n1,0\n"}
+    for name, text in rows.items():
+        with open(work.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
     few = work.path("few.h5")
+    declared = ["--order", "little-endian", "--state", "0,0"]
     cases = [
+        (["--table", work.path("empty.csv"), *declared], "empty.csv:1: a cell is empty"),
+        (["--table", work.path("tail.csv"), *declared], "tail.csv:2: a cell is empty"),
+        (["--table", work.path("first.csv"), *declared], "first.csv:1: 'O.5' is no number"),
+        (["--table", work.path("marked.csv"), *declared], "there are 3 rows"),
+        (["--series", work.path("first.csv")], "first.csv:1: 'O.5' is no number"),
+        (["--table", work.path("nan.json")], "nan.json:1: invalid token near 'NaN'; allowed"),
+        (["--table", work.path("above.json")], "row 1, column 0 is 1.00000000"),
         (["--table", work.path("sum.json")], "row 0 sums to 0.9"),
         (["--table", work.path("range.json")], "row 1, column 0 is 1.5"),
         (["--table", work.path("size.json")], "2^n"),
