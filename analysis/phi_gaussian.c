@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SMALLEST_CONDITION 1e-12
+#define SMALLEST_VARIANCE 1e-60
 #define LOG_2_PI_E 2.8378770664093454836
 
 static err check_matrix(int n, const double *a, const char *name, int symmetric) {
@@ -79,6 +80,21 @@ static err refuse_singular(const phi_covariances *c, double ridge) {
                     c->n, c->condition, SMALLEST_CONDITION, ridge);
 }
 
+/* Of what is computed later (inverses and products of three) nothing may leave the range of double.
+ */
+static err check_scale(const phi_covariances *c) {
+  int m = c->cross ? 2 * c->n : c->n;
+  for (int i = 0; i < m; i++) {
+    const double variance = c->joint[(size_t)i * m + i];
+    if (variance != 0 && !(variance >= SMALLEST_VARIANCE && variance <= 1 / SMALLEST_VARIANCE))
+      return check_fail(ERR_USER,
+                        "variable %d has variance %g; allowed are %g to %g: measure it in another "
+                        "unit",
+                        i % c->n, variance, SMALLEST_VARIANCE, 1 / SMALLEST_VARIANCE);
+  }
+  return OK;
+}
+
 static double log_determinant(int n, const double *a) {
   double *work = copy((size_t)n * n, a);
   double value = phi_linear_cholesky(n, work);
@@ -113,6 +129,8 @@ static void derive(phi_covariances *c) {
 static err finish(phi_covariances *c, double ridge) {
   if (ridge > 0) add_ridge(c, ridge);
   join(c);
+  err e = check_scale(c);
+  if (e) return e;
   c->condition = phi_linear_condition(c->cross ? 2 * c->n : c->n, c->joint);
   if (!(c->condition >= SMALLEST_CONDITION)) return refuse_singular(c, ridge);
   derive(c);

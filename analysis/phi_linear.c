@@ -77,7 +77,7 @@ double phi_linear_condition(int n, const double *a) {
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++)
       scaled[(size_t)i * n + j] =
-          a[(size_t)i * n + j] / sqrt(a[(size_t)i * n + i] * a[(size_t)j * n + j]);
+          a[(size_t)i * n + j] / sqrt(a[(size_t)i * n + i]) / sqrt(a[(size_t)j * n + j]);
   eigen('N', n, scaled, value);
   double ratio = value[0] / value[n - 1];
   free(scaled);

@@ -208,11 +208,37 @@ static void unusable_numbers_are_refused_by_name(void **unused) {
   x[13] = NAN;
   expect_refusal(phi_covariances_series(20, 2, x, 1, 0, &c), "sample 6 of variable 1");
   expect_refusal(phi_covariances_series(20, 2, x, -1, 0, &c), "lag");
+  for (int k = 0; k < 2; k++) { /* products of variances would leave the range of double */
+    for (int t = 0; t < 40; t++) x[t] = normal(1, 0, t) * (t % 2 ? 1 : k ? 1e-100 : 1e100);
+    expect_refusal(phi_covariances_series(20, 2, x, 1, 0, &c), "variable 0 has variance");
+  }
   const double explosive[4] = {1.1, 0, 0, 0.2}, unit[4] = {1, 0, 0, 1}, skew[4] = {1, 0.5, 0, 1};
   const double small[4] = {0.1, 0, 0, 0.1};
   expect_refusal(phi_covariances_autoregression(2, explosive, unit, &c), "spectral radius");
   expect_refusal(phi_covariances_autoregression(2, small, skew, &c), "not symmetric");
   expect_refusal(phi_covariances_make(2, unit, NULL, NULL, -1, &c), "regularisation");
+}
+
+/* The measures are logarithms of ratios: units cancel, also those that differ by 10^40. */
+static void units_do_not_matter(void **unused) {
+  (void)unused;
+  double x[60], y[60];
+  for (int t = 0; t < 60; t++) x[t] = normal(1, 0, t) + (t > 3 ? 0.5 * x[t - 3] : 0);
+  for (int t = 0; t < 60; t++) y[t] = x[t] * (t % 2 ? 1e-20 : 1e20);
+  phi_covariances c, scaled;
+  const int apart[2] = {0, 1};
+  assert_int_equal(phi_covariances_series(30, 2, x, 1, 0, &c), OK);
+  assert_int_equal(phi_covariances_series(30, 2, y, 1, 0, &scaled), OK);
+  for (int m = 0; m < PHI_MEASURES; m++) {
+    phi_value one, other;
+    assert_int_equal(phi_gaussian_measure(&c, (phi_measure)m, apart, &one), OK);
+    assert_int_equal(phi_gaussian_measure(&scaled, (phi_measure)m, apart, &other), OK);
+    if (!(fabs(one.value - other.value) < 1e-8))
+      fail_msg("%s: %.12g, in other units %.12g", phi_measure_name((phi_measure)m), one.value,
+               other.value);
+  }
+  phi_covariances_free(&c);
+  phi_covariances_free(&scaled);
 }
 
 static void impossible_partitions_are_refused(void **unused) {
@@ -245,6 +271,7 @@ int main(void) {
       cmocka_unit_test(a_subset_is_the_marginal),
       cmocka_unit_test(a_singular_covariance_is_refused_unless_regularised),
       cmocka_unit_test(unusable_numbers_are_refused_by_name),
+      cmocka_unit_test(units_do_not_matter),
       cmocka_unit_test(impossible_partitions_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
