@@ -2,6 +2,7 @@
 
 #include "phi_iit3.h"
 #include "phi_iit4.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -220,13 +221,21 @@ static void put_iit4_complexes(const phi_network *network, json_t *o) {
   phi_iit4_complexes_free(&found);
 }
 
+/* Time of the complexes, that of the whole being 1. They look at all subsets:
+ * sum_k C(n,k) f(k) = f(n) (1 + 1 / growth)^n. */
+static double complexes_share(phi_asked a, int n) {
+  return pow(1 + (a == PHI_ASK_IIT3 ? 1. / 17 : 1. / 4), n);
+}
+
 static err evaluate_iit4(const phi_request *r, const phi_network *network,
                          const phi_candidate *candidate, phi_asked a, double *value,
                          json_t **details) {
   const int n = candidate->unit_count;
   if (a == PHI_ASK_IIT4) {
     phi_iit4_system s;
+    phi_progress_enter(0, details && r->complexes ? 1 / (1 + complexes_share(a, n)) : 1);
     phi_iit4_system_compute(candidate, &s);
+    phi_progress_leave();
     *value = s.phi;
     if (details) *details = iit4_system_json(&s, n);
     phi_iit4_system_free(&s);
@@ -237,7 +246,11 @@ static err evaluate_iit4(const phi_request *r, const phi_network *network,
     if (details) *details = structure_json(&s, n);
     phi_iit4_structure_free(&s);
   }
-  if (details && r->complexes && a == PHI_ASK_IIT4) put_iit4_complexes(network, *details);
+  if (details && r->complexes && a == PHI_ASK_IIT4) {
+    phi_progress_enter(1 / (1 + complexes_share(a, n)), 1);
+    put_iit4_complexes(network, *details);
+    phi_progress_leave();
+  }
   return OK;
 }
 
@@ -269,17 +282,18 @@ err phi_evaluate_iit(const phi_request *r, const phi_network *network, phi_asked
   return e;
 }
 
-/* Complexes look at all subsets: sum_k C(n,k) f(k) = f(n) (1 + 1 / growth)^n. */
 double phi_evaluate_iit_predict(const phi_request *r, const phi_network *network, phi_asked a) {
   const int n = network->unit_count;
-  double seconds = a == PHI_ASK_IIT4 ? phi_iit4_system_seconds(n) : phi_iit4_structure_seconds(n);
-  if (a == PHI_ASK_IIT3) {
-    phi_candidate candidate;
-    if (n > PHI_UNIT_LIMIT) return phi_iit3_seconds(n);
-    if (phi_candidate_create(&candidate, network, (1u << n) - 1, PHI_BACKGROUND_FIXED)) return 0;
-    seconds = phi_iit3_predict(&candidate);
-    phi_candidate_free(&candidate);
+  double seconds = a == PHI_ASK_STRUCTURE ? phi_iit4_structure_seconds(n) : 0;
+  phi_candidate candidate;
+  if (n > PHI_UNIT_LIMIT)
+    return seconds + (a == PHI_ASK_IIT3 ? phi_iit3_seconds(n) : phi_iit4_system_seconds(n));
+  if (phi_candidate_create(&candidate, network, (1u << n) - 1,
+                           a == PHI_ASK_IIT3 ? PHI_BACKGROUND_FIXED : PHI_BACKGROUND_INFERRED)) {
+    check_clear(); /* for the evaluation to tell */
+    return 0;
   }
-  if (!r->complexes || a == PHI_ASK_STRUCTURE) return seconds;
-  return seconds * (1 + pow(1 + (a == PHI_ASK_IIT3 ? 1. / 17 : 1. / 4), n));
+  seconds += a == PHI_ASK_IIT3 ? phi_iit3_predict(&candidate) : phi_iit4_system_predict(&candidate);
+  phi_candidate_free(&candidate);
+  return r->complexes && a != PHI_ASK_STRUCTURE ? seconds * (1 + complexes_share(a, n)) : seconds;
 }

@@ -19,9 +19,15 @@ static void relate(const phi_iit4_distinctions *distinctions, phi_iit4_relations
 }
 
 void phi_iit4_structure_compute(const phi_candidate *candidate, phi_iit4_structure *structure) {
+  const double system = phi_iit4_system_seconds(candidate->unit_count);
+  const double first = system / (system + phi_iit4_structure_seconds(candidate->unit_count));
+  phi_progress_enter(0, first);
   phi_iit4_system_compute(candidate, &structure->system);
+  phi_progress_leave();
+  phi_progress_enter(first, 1);
   phi_iit4_distinctions_compute(candidate, structure->system.cause_state,
                                 structure->system.effect_state, &structure->distinctions);
+  phi_progress_leave();
   relate(&structure->distinctions, &structure->relations);
   structure->big_phi = structure->distinctions.sum_phi + structure->relations.sum_phi;
 }
@@ -145,7 +151,9 @@ err phi_iit4_complexes_compute(const phi_network *network, phi_iit4_complexes *c
 #pragma omp parallel for schedule(dynamic) if (all > 63)
   for (int k = 1; k < (int)all; k++) {
     phi_progress_at((double)k / all);
+    phi_progress_enter((double)k / all, (k + 1.) / all);
     if (result == OK) (void)evaluate_candidate(network, &complexes->candidate[k]);
+    phi_progress_leave();
   }
   if (result == OK)
     exclude(network, complexes);

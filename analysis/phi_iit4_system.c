@@ -1,4 +1,5 @@
 #include "phi_iit4.h"
+#include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
  * phi / connections is where that minimum is zero (Dinkelbach).                               */
 
 enum { CAUSE, EFFECT };
+static const double SEARCH_SHARE =
+    0.75; /* of the time of one specified state; then come its ties */
 
 typedef struct {
   int unit_count;
@@ -129,10 +132,12 @@ static double integration_of(const integration *in, const phi_iit4_system_partit
 /* The best partition at run->lambda; its value is returned. */
 static double best_partition(const integration *in, program *run,
                              phi_iit4_system_partition *theta) {
-  double smallest = INFINITY;
+  double smallest = INFINITY, done = 0; /* steps, of 4^n */
   uint32_t losers = 0;
   for (uint32_t set = 0; set <= in->all; set++) {
     prepare_outer(in, run, set);
+    done += pow(3, in->unit_count - popcount(set));
+    phi_progress_at(ldexp(done, -2 * in->unit_count));
     const double value = run->best_inner[set] + run->best_outer[in->all & ~set];
     if (value < smallest) smallest = value, losers = set;
   }
@@ -254,15 +259,17 @@ static double smallest_fraction(const integration *in, program *run,
   memset(theta, 0, sizeof *theta);
   for (int unit = 0; unit < in->unit_count; unit++) add_part(theta, 1u << unit, PHI_CUT_BOTH);
   close_partition(theta, in->all);
-  double fraction = INFINITY;
-  for (;;) {
+  double fraction = INFINITY, left = SEARCH_SHARE; /* by guess: each round does half of it */
+  for (;; left /= 2) {
     const double less = integration_of(in, theta) / in->selectivity / theta->connection_count;
     if (less >= fraction) return fraction; /* rounding: nothing is gained any more */
     fraction = less;
     if (in->selectivity * fraction * theta->connection_count <= PHI_TIE) return 0;
     phi_iit4_system_partition better;
     prepare(in, run, fraction);
+    phi_progress_enter(SEARCH_SHARE - left, SEARCH_SHARE - left / 2);
     const double value = best_partition(in, run, &better);
+    phi_progress_leave();
     if (value >= -1e-13 * theta->connection_count) return fraction;
     *theta = better;
   }
@@ -405,7 +412,9 @@ static phi_iit4_system_partition largest_of_ties(const integration *in, program 
                                                  double fraction) {
   phi_iit4_system_partition theta;
   prepare(in, run, fraction + PHI_TIE / 100); /* a touch in favour of more connections */
+  phi_progress_enter(SEARCH_SHARE, 1);
   best_partition(in, run, &theta);
+  phi_progress_leave();
   return theta;
 }
 
@@ -416,10 +425,12 @@ static minimum *state_minima(const phi_candidate *candidate, const system_probab
   phi_iit4_system_partition theta;
   minimum *result = check_allocate((size_t)count, sizeof *result);
   for (int k = 0; k < count; k++) {
+    phi_progress_enter((double)k / count, (k + 1.) / count);
     fill_integration(candidate, p, direction, states[k], &in);
     const double fraction =
         in.unit_count == 1 ? self_loop_fraction(&in, &theta) : smallest_fraction(&in, &run, &theta);
     if (fraction > 0 && in.unit_count > 1) theta = largest_of_ties(&in, &run, fraction);
+    phi_progress_leave();
     result[k] =
         (minimum){in.selectivity * fraction, fraction > 0 ? integration_of(&in, &theta) : 0};
   }
@@ -492,7 +503,9 @@ static void minimum_partition(const phi_candidate *candidate, const system_proba
     const double fraction = direction == CAUSE ? cause_fraction : effect_fraction;
     search.capacity = (direction + 1) * PHI_IIT4_TIED_PARTITIONS; /* as many of the effects */
     search.full = false;
+    phi_progress_enter(0.5 * direction, 0.5 * (direction + 1));
     if (fraction <= smallest + PHI_TIE) list_minima(&in[direction], &run, smallest <= 0, &search);
+    phi_progress_leave();
   }
   system->partition = search.list[choose_partition(in, search.count, search.list)];
   system->partition_tie_count = search.count;
@@ -513,9 +526,15 @@ static double pair_phi(const minimum *cause, const minimum *effect) {
 /* Among the pairs of tied specified states the one with the largest phi_s. */
 static void choose_states(const phi_candidate *candidate, const system_probabilities *p,
                           phi_iit4_system *system) {
+  const double states = system->cause_tie_count + system->effect_tie_count;
+  const double causes = system->cause_tie_count / (states + 2); /* the chosen pair once more */
+  phi_progress_enter(0, causes);
   minimum *cause = state_minima(candidate, p, CAUSE, system->cause_tie_count, system->cause_ties);
+  phi_progress_leave();
+  phi_progress_enter(causes, states / (states + 2));
   minimum *effect =
       state_minima(candidate, p, EFFECT, system->effect_tie_count, system->effect_ties);
+  phi_progress_leave();
   int best_cause = 0, best_effect = 0;
   for (int c = 0; c < system->cause_tie_count; c++)
     for (int e = 0; e < system->effect_tie_count; e++)
@@ -524,7 +543,9 @@ static void choose_states(const phi_candidate *candidate, const system_probabili
         best_cause = c, best_effect = e;
   system->cause_state = system->cause_ties[best_cause];
   system->effect_state = system->effect_ties[best_effect];
+  phi_progress_enter(states / (states + 2), 1);
   minimum_partition(candidate, p, cause[best_cause].fraction, effect[best_effect].fraction, system);
+  phi_progress_leave();
   free(cause);
   free(effect);
 }
@@ -547,6 +568,18 @@ void phi_iit4_system_compute(const phi_candidate *candidate, phi_iit4_system *sy
              fmin(system->differentiation_cause, system->differentiation_effect));
   }
   free(p.forward_cause);
+}
+
+double phi_iit4_system_predict(const phi_candidate *candidate) {
+  phi_iit4_system system = {0};
+  system_probabilities p = system_probability(candidate);
+  specify_states(candidate, &p, &system);
+  const bool searched = phi_candidate_strongly_connected(candidate) &&
+                        system.intrinsic_cause > PHI_TIE && system.intrinsic_effect > PHI_TIE;
+  const double states = searched ? system.cause_tie_count + system.effect_tie_count : 2;
+  phi_iit4_system_free(&system);
+  free(p.forward_cause);
+  return phi_iit4_system_seconds(candidate->unit_count) * (states + 2) / 4; /* one pair once more */
 }
 
 void phi_iit4_system_free(phi_iit4_system *system) {

@@ -178,6 +178,8 @@ LOCAL void phi_iit4_structure_free(phi_iit4_structure *structure);
  * 3.8 s, 25 s at n = 8, 9, 10; times 6 a unit). The first for one specified state of cause and of
  * effect; tied states take as long each.                                                        */
 LOCAL double phi_iit4_system_seconds(int unit_count);
+/* The same of one candidate, by the number of its tied specified states (4^n steps to find). */
+LOCAL double phi_iit4_system_predict(const phi_candidate *candidate);
 LOCAL double phi_iit4_structure_seconds(int unit_count);
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* How far a computation is, told within nested parts; what was predicted is near what it takes. */
 #include "phi_estimate.h"
+#include "phi_iit4.h"
 #include "phi_progress.h"
 
 #include <math.h>
@@ -105,11 +106,55 @@ static void predictions_are_near_what_it_takes(void **state) {
   }
 }
 
+static struct {
+  double last;
+  int count, back;
+} heard;
+
+static void hear(void *context, double done) {
+  (void)context;
+  heard.count++;
+  heard.back += done < heard.last;
+  heard.last = done;
+}
+
+/* Every unit is the parity of all: half of the past states are causes of the same information, and
+ * each is searched. The prediction knows; what is told goes forward only, to the end.          */
+static void tied_states_are_predicted_and_told(void **state) {
+  (void)state;
+  enum { N = 9, STATES = 1 << N };
+  double *on = check_allocate(STATES * N, sizeof *on);
+  for (int i = 0; i < STATES; i++)
+    for (int j = 0; j < N; j++) on[i * N + j] = __builtin_parity((unsigned)i) ? 0.8 : 0.2;
+  const uint8_t off[N] = {0};
+  phi_network network;
+  phi_candidate candidate;
+  phi_iit4_system system;
+  assert_int_equal(phi_network_create(&network, N, on, NULL, off), OK);
+  assert_int_equal(phi_candidate_create(&candidate, &network, STATES - 1, PHI_BACKGROUND_INFERRED),
+                   OK);
+  const double predicted = phi_iit4_system_predict(&candidate), begun = processor_seconds();
+  phi_progress_listen(hear, NULL);
+  phi_iit4_system_compute(&candidate, &system);
+  phi_progress_listen(NULL, NULL);
+  const double taken = processor_seconds() - begun;
+  print_message("  %d tied states: predicted %.3g s, took %.3g s, told %d times\n",
+                system.cause_tie_count, predicted, taken, heard.count);
+  assert_int_equal(system.cause_tie_count, STATES / 2);
+  assert_true(predicted > taken / 4 && predicted < taken * 6);
+  assert_true(heard.count > 3 && heard.last > 0.8 && heard.back == 0);
+  phi_iit4_system_free(&system);
+  phi_candidate_free(&candidate);
+  phi_network_free(&network);
+  free(on);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nested_parts_are_told_as_shares_of_the_whole),
       cmocka_unit_test(nobody_listens_in_other_threads),
       cmocka_unit_test(predictions_are_near_what_it_takes),
+      cmocka_unit_test(tied_states_are_predicted_and_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
