@@ -33,6 +33,9 @@ LOCAL err phi_options_parts(phi_options *o, int n);
 /* "1,0,1", n digits, node 0 first; "" or NULL: -1. */
 LOCAL err phi_options_state(const char *text, int n, int64_t *state);
 
+/* --out must be no file that is read. */
+LOCAL err phi_options_out(const phi_options *o);
+
 /* The three ways: one table; one or many groups of a recording or of spikes. COLLECTIVE.       */
 COLLECTIVE err phi_command_table(phi_options *o, int rank);
 COLLECTIVE err phi_command_recording(phi_options *o, int rank);

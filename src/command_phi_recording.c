@@ -123,8 +123,10 @@ static err divide_time(recording *r) {
 
 static err open_recording(recording *r) {
   const bool spikes = r->o->source == SOURCE_SPIKES;
-  err e = spikes ? phi_spikes_read_file(r->o->path, &r->spikes)
-                 : phi_series_read(r->o->path, &r->series);
+  err e = phi_options_out(r->o);
+  if (!e)
+    e = spikes ? phi_spikes_read_file(r->o->path, &r->spikes)
+               : phi_series_read(r->o->path, &r->series);
   if (!e) e = spikes ? choose_neurons(r) : choose_columns(r);
   if (!e) e = divide_time(r);
   if (!e) e = phi_options_parts(r->o, r->sample.size);

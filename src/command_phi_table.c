@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ static err make_network(const phi_options *o, const phi_table *t, phi_network *m
                      : phi_network_create(made, t->n, t->entry, t->connectivity, state);
 }
 
-static json_t *describe(const phi_options *o, const phi_table *t, json_t *measures) {
+static json_t *describe(const phi_options *o, const phi_table *t, json_t *measures,
+                        const char *warning) {
   json_t *root = json_object(), *rows = json_array();
   double *on = by_node(t);
   const size_t n = (size_t)t->n;
@@ -62,12 +64,14 @@ static json_t *describe(const phi_options *o, const phi_table *t, json_t *measur
   json_object_set_new(root, "input",
                       json_string(o->input == PHI_INPUT_UNIFORM ? "uniform" : "stationary"));
   json_object_set_new(root, "table", table);
+  if (warning) json_object_set_new(root, "warning", json_string(warning));
   json_object_set_new(root, "measures", measures);
   json_object_set_new(root, "definitions", json_string(phi_evaluate_definitions()));
   return root;
 }
 
-static err evaluate(const phi_options *o, const phi_table *t, json_t *measures) {
+static err evaluate(const phi_options *o, const phi_table *t, json_t *measures,
+                    const char **warning) {
   const uint32_t asked = o->plan.request.asked;
   phi_joint joint = {0}, uniform = {0};
   phi_network network = {0};
@@ -87,9 +91,8 @@ static err evaluate(const phi_options *o, const phi_table *t, json_t *measures) 
   if (!e) e = phi_evaluate(&o->plan.request, &s, value, measures);
   phi_command_watch(false);
   if (!e && s.network && network.connectivity_deviation > 1e-9)
-    json_object_set_new(measures, "warning",
-                        json_string("the table depends on inputs that the connectivity does not "
-                                    "have; they were averaged out"));
+    *warning = "the table depends on inputs that the connectivity does not have; they were "
+               "averaged out";
   if (s.network) phi_network_free(&network);
   phi_joint_free(&joint);
   phi_joint_free(&uniform);
@@ -99,16 +102,19 @@ static err evaluate(const phi_options *o, const phi_table *t, json_t *measures) 
 err phi_command_table(phi_options *o, int rank) {
   if (rank) return OK; /* one small network: rank 0 alone */
   phi_table t;
-  err e = phi_table_read(o->path, o->order, &t);
+  err e = phi_options_out(o);
+  if (!e) e = phi_table_read(o->path, o->order, &t);
   if (e) return e;
   e = phi_options_parts(o, t.n);
   if (!e) {
     json_t *measures = json_object();
-    e = evaluate(o, &t, measures);
+    const char *warning = NULL;
+    e = evaluate(o, &t, measures, &warning);
+    if (warning) fprintf(stderr, "shinkei: warning: %s\n", warning);
     if (e)
       json_decref(measures);
     else
-      e = phi_command_write(o, describe(o, &t, measures));
+      e = phi_command_write(o, describe(o, &t, measures, warning));
   }
   phi_table_free(&t);
   return e;

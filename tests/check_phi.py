@@ -434,6 +434,8 @@ def check_bad_input(verdict, work):
         (["--spikes", few, "--nodes", "0-2", "--measures", "phi"], "allowed are MI1"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100"], "--out"),
         (["--spikes", few], "--nodes and --sample"),
+        (["--spikes", few, "--nodes", "0-2", "--window", "100", "--overwrite", "--out", few], "is a file that is read"),
+        (["--table", work.path("stateless.json"), "--out", work.path("stateless.json")], "is a file that is read"),
         (["--spikes", few, "--sample", "4294967297x2"], "--sample 4294967297x2"),
         (["--spikes", few, "--sample", "1x4294967298"], "--sample 1x4294967298"),
         (["--spikes", few, "--nodes", "0-2", "--seed", "9223372036854775808"], "--seed 9223372036854775808"),
@@ -454,6 +456,12 @@ def check_bad_input(verdict, work):
     done = phi("--series", work.path("copy.csv"), "--regularise", "0.01", "--bootstrap", "0")
     verdict.check(done.returncode == 0 and json.loads(done.stdout)["regularisation"] == 0.01,
                   "a singular covariance is regularised where asked, and the report says so")
+    with open(work.path("cut.json"), "w", encoding="utf-8") as file:
+        json.dump({**tables["stateless.json"], "state": [0, 0], "cm": [[0, 1], [0, 0]]}, file)
+    done = phi("--table", work.path("cut.json"), "--measures", "iit4")
+    verdict.check(values(done) == {"iit4": 0} and "were averaged out" in done.stderr
+                  and "were averaged out" in json.loads(done.stdout)["warning"],
+                  "what the connectivity leaves out of the table is warned of")
     help_text = phi("--help").stdout
     verdict.check(all(word in help_text for word in ("little-endian", "earth mover", "prior", "ties")),
                   "--help states the definitions")
