@@ -50,6 +50,14 @@ static double unit_of(hid_t data) {
   return !strcmp(text, "s") || !strncmp(text, "sec", 3) ? 1000 : 0;
 }
 
+/* HDF5 would cut fractions off in silence. */
+static bool is_integer(hid_t data) {
+  hid_t type = H5Dget_type(data);
+  const bool found = H5Tget_class(type) == H5T_INTEGER;
+  H5Tclose(type);
+  return found;
+}
+
 static err add_events(reading *r, const char *name, double unit, size_t count, const double *time,
                       const int64_t *id) {
   phi_spikes *s = r->s;
@@ -82,6 +90,8 @@ static err read_population(reading *r, const char *name, const char *times, cons
   else if (unit_of(time) == 0)
     e = check_fail(ERR_USER, "%s: /spikes/%s: attribute units: allowed are ms and s", r->path,
                    times);
+  else if (count && !is_integer(id))
+    e = check_fail(ERR_USER, "%s: /spikes/%s: ids of nodes must be integers", r->path, ids);
   else {
     double *t = check_allocate(count, sizeof *t);
     int64_t *node = check_allocate(count, sizeof *node);

@@ -381,6 +381,9 @@ def check_bad_input(verdict, work):
     with h5py.File(work.path("nan.h5"), "w") as file:
         file["spikes/cells/timestamps"] = [1, np.nan]
         file["spikes/cells/node_ids"] = [0, 1]
+    with h5py.File(work.path("half.h5"), "w") as file:
+        file["spikes/cells/timestamps"] = [1, 2]
+        file["spikes/cells/node_ids"] = [0, 1.5]
     tables = {
         "sum.json": {"tpm": [[0.5, 0.4], [0, 1]], "order": "little-endian"},
         "range.json": {"tpm": [[0.5], [1.5]], "order": "little-endian"},
@@ -433,6 +436,7 @@ def check_bad_input(verdict, work):
         (["--spikes", few, "--sample", "2x9"], "9 neurons"),
         (["--spikes", few, "--nodes", "0-2", "--measures", "phi"], "allowed are MI1"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100"], "--out"),
+        (["--spikes", work.path("half.h5"), "--nodes", "0,1"], "must be integers"),
         (["--spikes", few], "--nodes and --sample"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100", "--overwrite", "--out", few], "is a file that is read"),
         (["--table", work.path("stateless.json"), "--out", work.path("stateless.json")], "is a file that is read"),
