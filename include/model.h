@@ -14,9 +14,20 @@
 /* Largest delay [dt]; most projections and inputs (their index is part of a random counter).   */
 enum { MODEL_DELAY_STEPS_MAX = 8191, MODEL_PROJECTIONS_MAX = 4096, MODEL_INPUTS_MAX = 4096 };
 
-typedef struct { /* where something stands in the model file; for messages */
-  int line;      /* from 1; 0: a default or --set                              */
+typedef struct {    /* where something of a list stands in the model file; for messages */
+  int line;         /* from 1; 0: --set                                             */
+  const char *list; /* "projections" or "inputs"; static                           */
+  int index;        /* in the list                                                  */
 } model_place;
+
+enum { MODEL_PLACE_MAX = 4200 };
+/* "NAME:LINE: LIST.INDEX.KEY", or "NAME: --set LIST.INDEX.KEY", for the beginning of a message. */
+LOCAL const char *model_place_text(const char *name, model_place place, const char *key,
+                                   char text[MODEL_PLACE_MAX]);
+/* Fail with "PLACE: message". For faults that show only where the network is built; those of the
+ * text alone are found before.                                                                 */
+LOCAL err model_fail(const char *name, model_place place, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 typedef enum {
   DISTRIBUTION_CONSTANT,  /* a: value                                             */
@@ -32,7 +43,7 @@ typedef struct {
   double a, b;
   double minimum, maximum; /* -INFINITY, INFINITY: not truncated               */
   char *attribute;         /* DISTRIBUTION_FILE: name of the edge attribute    */
-  model_place place;
+  model_place place;       /* of a projection's weight or delay                */
 } model_distribution;
 
 /* A sorted list of distinct nodes of one population, as half-open ranges.        */
@@ -61,7 +72,6 @@ typedef struct {
   model_variant *variant;
   model_distribution initial[NEURON_STATES_MAX]; /* of each state variable       */
   double expected_rate; /* [Hz] > 0; weighs the partition (key `expected_rate`)   */
-  model_place place;
 } model_population;
 
 typedef enum {
@@ -88,7 +98,8 @@ typedef struct {
   char *file;                /* RULE_FILE: path, relative paths from the model file's folder
                                 (already joined)                                            */
   char *edges;               /* RULE_FILE: name of the edge population in it       */
-  model_place place;
+  model_place file_place;    /* of `file` */
+  model_place multapses_place;
 } model_projection;
 
 typedef enum { INPUT_POISSON, INPUT_DC, INPUT_SPIKE_TRAINS } model_input_kind;
@@ -107,7 +118,7 @@ typedef struct {
   char *spikes; /* population in that file; node ids are those of the target  */
   int times;    /* SPIKE_TRAINS inline: each time is an event for every node of `nodes` */
   double *time; /* [ms] ascending, >= 0                                       */
-  model_place place;
+  model_place file_place; /* of `file` */
 } model_input;
 
 typedef struct { /* spikes of some nodes */
@@ -121,7 +132,6 @@ typedef struct { /* state variables of some nodes at an interval */
   int states;
   int state[NEURON_STATES_MAX]; /* indices into the neuron model's table            */
   double interval;              /* [ms], a multiple of dt                           */
-  model_place place;
 } model_record_trace;
 
 typedef struct {

@@ -7,12 +7,14 @@
 #include <hdf5.h>
 #include <mpi.h>
 
-/* Open the file at `path`, which line `line` of `model` names by the key `file`, to read it
- * together. ERR_USER, agreed: it cannot be read, or is no HDF5. Caller closes *file. */
-COLLECTIVE err hdf5_file_open(MPI_Comm comm, const char *path, const char *model, int line,
-                              hid_t *file);
+/* Open the file at `path` to read it together; messages begin with `named_by`, what names it.
+ * ERR_USER, agreed: it cannot be read, or is no HDF5. Caller closes *file. */
+COLLECTIVE err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t *file);
 
 /* Why the last call of HDF5 in this thread failed, in its words; valid until the next use. */
 LOCAL const char *hdf5_file_cause(void);
+
+/* The same where a dataset could not be read: the filter that it needs, if HDF5 has it not here. */
+LOCAL const char *hdf5_file_why(hid_t data);
 
 #endif

@@ -16,8 +16,7 @@ typedef struct {
 } reader;
 
 #define FAIL(r, format, ...)                                                                       \
-  check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->in->place.line, (r)->in->file,  \
-             __VA_ARGS__)
+  model_fail((r)->name, (r)->in->file_place, "file", "%s: " format, (r)->in->file, __VA_ARGS__)
 
 /* The group with the spikes: /spikes itself in the older layout. */
 static err find_group(reader *r, char *path, size_t size) {
@@ -107,7 +106,8 @@ static hssize_t length_of(hid_t data) {
   return length;
 }
 
-static herr_t read_part(hid_t data, hsize_t first, hsize_t count, hid_t type, void *out) {
+static err read_part(const reader *r, const char *what, hid_t data, hsize_t first, hsize_t count,
+                     hid_t type, void *out) {
   const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
   const hid_t memory = H5Screate_simple(1, &count, NULL);
   H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
@@ -117,11 +117,13 @@ static herr_t read_part(hid_t data, hsize_t first, hsize_t count, hid_t type, vo
     H5Sselect_none(in_file);
     H5Sselect_none(memory);
   }
-  const herr_t status = H5Dread(data, type, memory, in_file, transfer, out);
+  err e = OK;
+  if (H5Dread(data, type, memory, in_file, transfer, out) < 0)
+    e = FAIL(r, "%s cannot be read: %s", what, hdf5_file_why(data));
   H5Sclose(memory);
   H5Sclose(in_file);
   H5Pclose(transfer);
-  return status;
+  return agree(r->comm, e);
 }
 
 static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const int64_t *id,
@@ -153,9 +155,10 @@ static err read_spikes(reader *r, uint32_t nodes, input_file_slice *s) {
   s->time = check_allocate(s->count, sizeof *s->time);
   int64_t *id = check_allocate(s->count, sizeof *id); /* signed: HDF5 would make 0 of -1 */
   err e = OK;
-  if (length > 0 && (read_part(r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time) < 0 ||
-                     read_part(r->nodes, first, s->count, H5T_NATIVE_INT64, id) < 0))
-    e = FAIL(r, "%s", "timestamps or node_ids cannot be read");
+  if (length > 0)
+    e = read_part(r, "timestamps", r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time);
+  if (length > 0 && e == OK)
+    e = read_part(r, "node_ids", r->nodes, first, s->count, H5T_NATIVE_INT64, id);
   if (e == OK) e = check_spikes(r, first, nodes, id, s);
   free(id);
   return e;
@@ -166,7 +169,9 @@ err input_file_read(MPI_Comm comm, const char *name, const model_input *in, uint
   reader r = {.comm = comm, .name = name, .in = in, .file = -1, .times = -1, .nodes = -1};
   *read = (input_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  err e = hdf5_file_open(comm, in->file, name, in->place.line, &r.file);
+  char text[MODEL_PLACE_MAX];
+  err e =
+      hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text), &r.file);
   if (e == OK) e = agree(comm, open_data(&r));
   if (e == OK) e = agree(comm, read_spikes(&r, nodes, read));
   if (r.times >= 0) H5Dclose(r.times);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,23 @@ err model_read_file(const char *path, char **text, size_t *length) {
   free(*text);
   *text = NULL;
   return check_fail(ERR_USER, "%s: cannot be read: %s", path, strerror(fault));
+}
+
+const char *model_place_text(const char *name, model_place place, const char *key,
+                             char text[MODEL_PLACE_MAX]) {
+  char line[16] = " --set";
+  if (place.line > 0) snprintf(line, sizeof line, "%d:", place.line);
+  snprintf(text, MODEL_PLACE_MAX, "%s:%s %s.%d.%s", name, line, place.list, place.index, key);
+  return text;
+}
+
+err model_fail(const char *name, model_place place, const char *key, const char *format, ...) {
+  char message[1024], text[MODEL_PLACE_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  return check_fail(ERR_USER, "%s: %s", model_place_text(name, place, key, text), message);
 }
 
 err model_setting_split(char *text, model_setting *setting) {

@@ -159,7 +159,6 @@ static err parse_overrides(model_reader *r, const model_tree *node, model_popula
 static err parse_population(model_reader *r, const neuron_sets *sets, const model_tree *node,
                             model_population *p) {
   p->name = copy_text(node->key);
-  p->place.line = node->line;
   p->variants = 1;
   p->variant = check_allocate(1, sizeof *p->variant);
   p->variant[0].nodes.all = true;
@@ -220,6 +219,20 @@ static err parse_list(const model_tree *node, int limit, int *count) {
   return e;
 }
 
+/* Of the item's key, or of the item where the key is left out. */
+static model_place place_of(const model_tree *item, const char *list, const char *key) {
+  const model_tree *given = model_tree_get(item, key);
+  return (model_place){given ? given->line : item->line, list, item->index};
+}
+
+static void note_places(const model_tree *item, model_projection *p) {
+  static const char list[] = "projections";
+  p->weight.place = place_of(item, list, "weight");
+  p->delay.place = place_of(item, list, "delay");
+  p->file_place = place_of(item, list, "file");
+  p->multapses_place = place_of(item, list, "multapses");
+}
+
 static err parse_projections(model_reader *r, const model_tree *node) {
   model *m = r->m;
   int count;
@@ -227,9 +240,9 @@ static err parse_projections(model_reader *r, const model_tree *node) {
   if (!e) m->projection = check_allocate((size_t)count, sizeof *m->projection);
   for (int i = 0; !e && i < count; i++) {
     model_projection *p = &m->projection[m->projections++];
-    *p = (model_projection){
-        .receptor = -1, .multapses = true, .autapses = true, .place.line = node->child[i]->line};
+    *p = (model_projection){.receptor = -1, .multapses = true, .autapses = true};
     e = model_read_section(r, &model_section_projection, node->child[i], p, NULL);
+    if (!e) note_places(node->child[i], p);
   }
   return e;
 }
@@ -273,9 +286,10 @@ static err parse_inputs(model_reader *r, const model_tree *node) {
   for (int i = 0; !e && i < count; i++) {
     const model_tree *child = node->child[i];
     model_input *input = &m->input[m->inputs++];
-    *input = (model_input){.receptor = -1, .stop = INFINITY, .place.line = child->line};
+    *input = (model_input){.receptor = -1, .stop = INFINITY};
     e = model_read_section(r, &model_section_input, child, input, NULL);
     if (e) break;
+    input->file_place = place_of(child, "inputs", "file");
     if (input->kind == INPUT_SPIKE_TRAINS) e = parse_spike_trains(m, child, input);
     const neuron_model *neuron = m->population[input->target].neuron;
     if (input->kind != INPUT_DC && input->receptor < 0)
@@ -344,7 +358,6 @@ static err parse_traces(model_reader *r, const model_tree *node) {
   if (!e) m->trace_record = check_allocate((size_t)count, sizeof *m->trace_record);
   for (int i = 0; !e && i < count; i++) {
     model_record_trace *trace = &m->trace_record[m->trace_records++];
-    trace->place.line = node->child[i]->line;
     e = model_read_section(r, &model_section_record_trace, node->child[i], trace, NULL);
     if (!e) e = parse_variables(m, model_tree_get(node->child[i], "variables"), trace);
   }

@@ -436,8 +436,7 @@ static err read_distribution_mapping(model_reader *r, const model_tree *node, co
 
 err model_read_distribution(model_reader *r, const model_tree *node, const model_key *row,
                             bool attribute, model_distribution *d) {
-  *d = (model_distribution){
-      .minimum = -INFINITY, .maximum = INFINITY, .place = {.line = node->line}};
+  *d = (model_distribution){.minimum = -INFINITY, .maximum = INFINITY};
   if (node->kind == TREE_TEXT && !node->quoted &&
       (is_number(node->text) || is_not_finite(node->text)))
     return model_read_number(node, row, &d->a);

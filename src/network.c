@@ -52,18 +52,17 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
     extreme[1] = fmax(extreme[1], -w);
     sum[0] += fabs(w);
     if (!(fabs(w) <= WEIGHT_MAX))
-      e = check_fail(ERR_USER,
-                     "%s:%d: weight: %s: edge %llu has a weight of %g; allowed are %g to %g",
-                     n->m->name, p->weight.place.line, p->file,
+      e = model_fail(n->m->name, p->weight.place, "weight",
+                     "%s: edge %llu has a weight of %g; allowed are %g to %g", p->file,
                      (unsigned long long)(np->edges.first + i), w, -WEIGHT_MAX, WEIGHT_MAX);
     if (!np->edges.delay) continue;
     const double steps = np->edges.delay[i] * p->delay.a / n->m->dt;
     extreme[2] = fmax(extreme[2], steps);
     if (lrint(fmin(steps, 1e9)) < 1 || steps > NETWORK_DELAY_MAX)
-      e = check_fail(
-          ERR_USER, "%s:%d: delay: %s: edge %llu has a delay of %g ms; allowed are %g to %g ms",
-          n->m->name, p->delay.place.line, p->file, (unsigned long long)(np->edges.first + i),
-          np->edges.delay[i] * p->delay.a, n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
+      e = model_fail(n->m->name, p->delay.place, "delay",
+                     "%s: edge %llu has a delay of %g ms; allowed are %g to %g ms", p->file,
+                     (unsigned long long)(np->edges.first + i), np->edges.delay[i] * p->delay.a,
+                     n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
   }
   if ((e = agree(comm, e)) != OK) return e;
   AGREE_MPI(MPI_Allreduce(extreme, all, 3, MPI_DOUBLE, MPI_MAX, comm));
@@ -139,14 +138,11 @@ static err check_accuracy(const network *n, int j) {
   for (int r = 0; r < m->population[p->target].neuron->receptors; r++) {
     const double rounding = n->scale[p->target][r] / 2, mean = n->projection[j].mean_magnitude;
     if (reach(n, j, r) > 0 && rounding > m->weight_accuracy * mean)
-      return check_fail(ERR_USER,
-                        "%s:%d: weight: a mean weight of %g beside others of the same receptor "
-                        "that need steps of "
+      return model_fail(m->name, p->weight.place, "weight",
+                        "a mean weight of %g beside others of the same receptor that need steps of "
                         "%g is rounded by up to %.2g of itself; simulation.weight_accuracy allows "
-                        "%g (raise it, or "
-                        "set simulation.precision: double)",
-                        m->name, p->weight.place.line, mean, 2 * rounding, rounding / mean,
-                        m->weight_accuracy);
+                        "%g (raise it, or set simulation.precision: double)",
+                        mean, 2 * rounding, rounding / mean, m->weight_accuracy);
   }
   return OK;
 }

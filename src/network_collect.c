@@ -197,10 +197,10 @@ static err check_multapses(const network *n, int j) {
     qsort(source, count, sizeof *source, compare_sources);
     for (size_t i = 1; i < count && e == OK; i++)
       if (source[i] == source[i - 1])
-        e = check_fail(
-            ERR_USER, "%s:%d: multapses: false, but %s holds several edges from node %u to node %u",
-            n->m->name, p->place.line, p->file, source[i] - n->m->population[p->source].first_gid,
-            n->owned[own] - n->m->population[p->target].first_gid);
+        e = model_fail(n->m->name, p->multapses_place, "multapses",
+                       "false, but %s holds several edges from node %u to node %u", p->file,
+                       source[i] - n->m->population[p->source].first_gid,
+                       n->owned[own] - n->m->population[p->target].first_gid);
     free(source);
   }
   return e;

@@ -16,8 +16,7 @@ typedef struct { /* what every message begins with, and where reading stands */
 } reader;
 
 #define FAIL(r, format, ...)                                                                       \
-  check_fail(ERR_USER, "%s:%d: file: %s: " format, (r)->name, (r)->p->place.line, (r)->p->file,    \
-             __VA_ARGS__)
+  model_fail((r)->name, (r)->p->file_place, "file", "%s: " format, (r)->p->file, __VA_ARGS__)
 
 static err open_population(reader *r) {
   H5G_info_t info;
@@ -85,13 +84,14 @@ static err read_slice(reader *r, const char *path, H5FD_mpio_xfer_t mode, hsize_
     H5Sselect_none(in_file);
     H5Sselect_none(memory);
   }
-  const herr_t status = H5Dread(data, type, memory, in_file, transfer, out);
+  err e = OK;
+  if (H5Dread(data, type, memory, in_file, transfer, out) < 0)
+    e = FAIL(r, "/edges/%s/%s cannot be read: %s", r->population, path, hdf5_file_why(data));
   H5Sclose(memory);
   H5Sclose(in_file);
   H5Pclose(transfer);
   H5Dclose(data);
-  if (status < 0) return FAIL(r, "/edges/%s/%s cannot be read", r->population, path);
-  return OK;
+  return e;
 }
 
 static err read_ids(reader *r, const char *path, const network_file_slice *s, uint32_t limit,
@@ -257,7 +257,9 @@ err network_file_read(MPI_Comm comm, const char *name, const model_projection *p
   reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
   *read = (network_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  err e = hdf5_file_open(comm, p->file, name, p->place.line, &r.file);
+  char text[MODEL_PLACE_MAX];
+  err e =
+      hdf5_file_open(comm, p->file, model_place_text(name, p->file_place, "file", text), &r.file);
   if (e == OK) e = agree(comm, open_population(&r));
   if (e == OK) e = agree(comm, read_edges(&r, sources, targets, read));
   if (e == OK) read->hash = hash_edges(&r, read);

@@ -152,10 +152,9 @@ err sampler_delay_make(const model_distribution *d, double dt, int longest, cons
   const bool bounded = d->kind == DISTRIBUTION_CONSTANT || !isinf(d->maximum);
   if (first < 1 || last > longest ||
       (!bounded && 1 - delay_below(d, (longest + 0.5) * dt) > 0x1p-32))
-    return check_fail(
-        ERR_USER,
-        "%s:%d: delay: values reach past the allowed range of %g to %g ms (%d steps of dt)", name,
-        d->place.line, dt, longest * dt, longest);
+    return model_fail(name, d->place, "delay",
+                      "values reach past the allowed range of %g to %g ms (%d steps of dt)", dt,
+                      longest * dt, longest);
   made->first = first;
   made->count = last - first + 1;
   made->threshold = check_allocate((size_t)made->count, sizeof(uint32_t));

@@ -128,7 +128,7 @@ END
 make_edges ""
 works "a sound connectome" 2 run fly.yaml --out o --overwrite
 rm edges.h5
-refuses "a connectome file that is missing" "edges.h5" run fly.yaml --out o --overwrite
+refuses "a connectome file that is missing" "fly.yaml:5: projections.0.file: edges.h5: cannot be read" run fly.yaml --out o --overwrite
 echo "pre,post,weight" >edges.h5
 refuses "a connectome file that is not HDF5" "edges.h5" run fly.yaml --out o --overwrite
 make_edges ""
@@ -146,7 +146,43 @@ make_edges 'del group["0/w"]'
 refuses "an attribute that is missing" "0/w|'w'|\"w\"| w " run fly.yaml --out o --overwrite
 make_edges 'del group["0/w"]; group["0/w"] = np.full(300, np.nan)'
 refuses "a weight that is not a number" "nan" run fly.yaml --out o --overwrite
+make_edges 'del group["source_node_id"]; group.create_dataset("source_node_id", data=np.arange(300) % 40, compression="lzf")'
+refuses "edges packed by a filter that is not here" "source_node_id cannot be read: it is packed by the filter 'lzf'" \
+  run fly.yaml --out o --overwrite
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
+refuses "a connectome file that a setting names" \
+  "fly.yaml: --set projections.0.file: nowhere.h5: cannot be read" \
+  run fly.yaml --set projections.0.file=nowhere.h5 --out o --overwrite
+
+# Spike trains from files.
+make_trains() { # options of the arrays, in Python
+  "$python" - "$1" <<'END'
+import sys
+import h5py
+with h5py.File("trains.h5", "w") as file:
+    options = eval(f"dict({sys.argv[1]})")
+    file.create_dataset("spikes/A/timestamps", data=[0.4, 1.0, 2.5], **options)
+    file.create_dataset("spikes/A/node_ids", data=[3, 0, 39], **options)
+END
+}
+cat >trains.yaml <<'END'
+simulation: {dt: 0.1, duration: 5}
+populations:
+  A: {size: 40, neuron: iaf_psc_exp}
+inputs:
+  - type: spike_trains
+    target: A
+    file: trains.h5
+    weight: 5000.0
+END
+make_trains ""
+works "sound spike trains" 2 run trains.yaml --out o --overwrite
+make_trains "compression='gzip'"
+works "packed spike trains" 2 run trains.yaml --out o --overwrite
+make_trains "compression='lzf'"
+refuses "spike trains packed by a filter that is not here" \
+  "trains.yaml:7: inputs.0.file: trains.h5: timestamps cannot be read: it is packed by the filter 'lzf'" \
+  run trains.yaml --out o --overwrite
 
 # Odd, but allowed.
 works "more ranks than neurons" 3 run small.yaml --set populations.A.size=2 --out few

@@ -64,9 +64,9 @@ static void record_subsets(model *m) {
 }
 
 static void record_traces_too(model *m) {
-  trace[0] = (model_record_trace){0, {.count = 2, .range = some_nodes}, 2, {0, 1}, 0.5, {0}};
-  trace[1] = (model_record_trace){2, {.all = true}, 1, {0}, 0.1, {0}};
-  trace[2] = (model_record_trace){0, {.count = 1, .range = some_nodes}, 1, {2}, 1, {0}};
+  trace[0] = (model_record_trace){0, {.count = 2, .range = some_nodes}, 2, {0, 1}, 0.5};
+  trace[1] = (model_record_trace){2, {.all = true}, 1, {0}, 0.1};
+  trace[2] = (model_record_trace){0, {.count = 1, .range = some_nodes}, 1, {2}, 1};
   m->trace_records = 3;
   m->trace_record = trace;
 }

@@ -484,7 +484,7 @@ static void expect_inaccurate(const char *precision, double small, const char *a
   network *n = case_network(MPI_COMM_SELF, m, NULL);
   if (refused) {
     assert_null(n);
-    assert_non_null(strstr(check_message(), "net.yaml:5: weight: "));
+    assert_non_null(strstr(check_message(), "net.yaml:5: projections.1.weight: "));
     assert_non_null(strstr(check_message(), "simulation.weight_accuracy"));
   } else {
     assert_non_null(n);
