@@ -47,8 +47,9 @@ typedef struct {
   int receptor_positive, receptor_negative;
   /* state variable to which an input of the receptor is added                              */
   const int *receptor_state;
-  /* DC input does nothing to it, so that a model which asks for one is refused              */
-  bool ignores_current;
+  /* Nothing outlasts a step: currents, and input that belongs to the initial state, would do
+   * nothing, so that a model which asks for them is refused                                */
+  bool memoryless;
   /* Check parameters against each other: NULL if they are sound, else what is allowed.     */
   const char *(*check)(const double *parameter, double dt);
   /* Parameters (table order) -> constants of the update. dt in ms.                         */

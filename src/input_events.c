@@ -40,13 +40,30 @@ typedef struct { /* an event from a file, under way to the owner of its neuron *
   int64_t step;
 } travelling_event;
 
+/* What arrives before the first step belongs to the initial state, if the neurons have one. */
+static err check_first_step(MPI_Comm comm, const model *m, const model_input *in,
+                            const input_file_slice *slice) {
+  const model_population *p = &m->population[in->target];
+  err e = OK;
+  for (size_t i = 0; i < slice->count && p->neuron->memoryless && e == OK; i++)
+    if (llrint(slice->time[i] / m->dt) < 1)
+      e = model_fail(m->name, in->file_place, "file",
+                     "%s: a spike of node %u is at %g ms, before the first step, and %s, of neuron "
+                     "model %s, keeps nothing till then: all must round to dt, %g ms, or later",
+                     in->file, slice->node[i], slice->time[i], p->name, p->neuron->name, m->dt);
+  return agree(comm, e);
+}
+
 static err add_from_file(MPI_Comm comm, const model *m, int k, const directory *d,
                          event_list *list) {
   const model_input *in = &m->input[k];
   const model_population *p = &m->population[in->target];
   input_file_slice slice;
   err e = input_file_read(comm, m->name, in, p->size, &slice);
-  if (e != OK) return e;
+  if (e != OK || (e = check_first_step(comm, m, in, &slice)) != OK) {
+    input_file_release(&slice);
+    return e;
+  }
   travelling_event *event = check_allocate(slice.count, sizeof *event);
   size_t chosen = 0, arrived_count;
   for (size_t i = 0; i < slice.count; i++)

@@ -171,11 +171,17 @@ static err check_input(const model *m, const model_tree *node, const model_input
   const double most = 60000;
   char shown[32], bound[32];
   const model_population *target = &m->population[in->target];
-  if (in->kind == INPUT_DC && target->neuron->ignores_current)
+  if (in->kind == INPUT_DC && target->neuron->memoryless)
     return model_tree_fail(node, "target",
                            "%s takes no current, for its neuron model is %s: must be a population "
                            "of another neuron model",
                            target->name, target->neuron->name);
+  if (in->times > 0 && target->neuron->memoryless && llrint(in->time[0] / m->dt) < 1)
+    return model_tree_fail(model_tree_get(node, "times"), "0",
+                           "%s ms is before the first step, and %s, of neuron model %s, keeps "
+                           "nothing till then: must round to dt, %s ms, or later",
+                           model_number_text(in->time[0], shown), target->name,
+                           target->neuron->name, model_number_text(m->dt, bound));
   if (in->kind != INPUT_POISSON || in->rate * m->dt / 1000 <= most) return OK;
   return model_tree_fail(
       node, "rate", "%s Hz is out of range: must be at most %s Hz, %g spikes in a step of dt",

@@ -193,7 +193,8 @@ static const model_key input_keys[] = {
      .meaning = "name of the spike population in that file; left out: the target's name"},
     {"times", KEY_OTHER, "ms", RANGE(0, MILLISECONDS_MAX), .only = TRAINS,
      .takes = "list of numbers in ascending order",
-     .meaning = "each is one event for every neuron of `nodes`; rounded to steps of dt"},
+     .meaning = "each is one event for every neuron of `nodes`; rounded to steps of dt; "
+                "what rounds to 0 belongs to the initial state"},
     {.key = NULL},
 };
 

@@ -161,7 +161,7 @@ import sys
 import h5py
 with h5py.File("trains.h5", "w") as file:
     options = eval(f"dict({sys.argv[1]})")
-    file.create_dataset("spikes/A/timestamps", data=[0.4, 1.0, 2.5], **options)
+    file.create_dataset("spikes/A/timestamps", data=[0.04, 1.0, 2.5], **options)
     file.create_dataset("spikes/A/node_ids", data=[3, 0, 39], **options)
 END
 }
@@ -177,6 +177,8 @@ inputs:
 END
 make_trains ""
 works "sound spike trains" 2 run trains.yaml --out o --overwrite
+refuses "spikes that come before parrots have begun" "trains.h5: a spike of node 3 is at 0.04 ms, before the first step" \
+  run trains.yaml --set populations.A.neuron=parrot --set inputs.0.weight=1 --out o --overwrite
 make_trains "compression='gzip'"
 works "packed spike trains" 2 run trains.yaml --out o --overwrite
 make_trains "compression='lzf'"

@@ -315,6 +315,10 @@ static const struct fault {
      "{type: dc, target: none, amplitude: 3",
      "bad.yaml:19: inputs.0.target: none takes no current, for its neuron model is parrot: must be "
      "a population of another neuron model"},
+    {"spikes_before_parrots_have_begun", "target: I, weight: 1, times: [1, 2]",
+     "target: none, weight: 1, times: [0.05, 1]",
+     "bad.yaml:20: inputs.1.times.0: 0.05 ms is before the first step, and none, of neuron model "
+     "parrot, keeps nothing till then: must round to dt, 0.1 ms, or later"},
     {"line_of_the_key_and_not_of_its_mapping",
      "{type: poisson, target: E, rate: 8000, weight: 50, start: 1}",
      "type: poisson\n    target: E\n    rate: 8000\n    weight: 50\n    start: 1\n    stop: 0.5",
