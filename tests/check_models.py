@@ -185,7 +185,7 @@ def check_converter(verdict):
                 ("neither index nor root id", [["source", "target", "weight"], [1, 2**32, 3]],
                  "neither"),
                 ("a negative neuron", [["source", "target", "weight"], [-1, 2, 3]], "negative"),
-                ("not a number", [["source", "target", "weight"], [1, 2, "nan"]], "row 2")):
+                ("not a number", [["source", "target", "weight"], [1, 2, "nan"]], "connection 1:")):
             write_csv(work.path("own.csv"), rows)
             done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), *out],
                                   capture_output=True, text=True, check=False)
@@ -195,7 +195,7 @@ def check_converter(verdict):
 
 
 def check_lists(verdict, work, out, roots):
-    """A list of neurons that is missing, or names one twice."""
+    """A list of neurons that is missing, or names one twice; a folder that is missing."""
     write_csv(work.path("own.csv"), [["source", "target", "weight"], [roots[0], roots[1], 3]])
     np.savetxt(work.path("twice.txt"), [roots[0], roots[1], roots[0]], fmt="%d")
     for name, words in (("nowhere.txt", "nowhere.txt"), ("twice.txt", "listed twice")):
@@ -203,6 +203,10 @@ def check_lists(verdict, work, out, roots):
                                work.path(name)], capture_output=True, text=True, check=False)
         verdict.check(done.returncode == 1 and words in done.stderr
                       and "Traceback" not in done.stderr, f"--ids: {done.stderr.strip()[-90:]}")
+    done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), "--out",
+                           work.path("nowhere/edges.h5")], capture_output=True, text=True, check=False)
+    verdict.check(done.returncode == 1 and "nowhere/edges.h5: cannot be written" in done.stderr
+                  and "Traceback" not in done.stderr, f"--out: {done.stderr.strip()[-90:]}")
 
 
 def main():

@@ -133,7 +133,7 @@ def read_table(table, options):
     read = table.columns(wanted)
     weight = read[count]
     if not np.isfinite(weight).all():
-        fail(f"{table.path}: row {int(np.argmin(np.isfinite(weight))) + 2}: {count} is not a number")
+        fail(f"{table.path}: connection {int(np.argmin(np.isfinite(weight))) + 1}: {count} is not a number")
     if signed:
         names = np.char.upper(np.char.strip(read[TRANSMITTER].astype(str)))
         weight = np.where(np.isin(names, INHIBITORY), -weight, weight)
@@ -198,6 +198,13 @@ def merge_pairs(pre, post, weight, neurons):
             np.bincount(place, weight, len(unique)))
 
 
+def check_folders(paths):
+    for path in paths:
+        folder = os.path.dirname(path) or "."
+        if not os.access(folder, os.W_OK | os.X_OK):
+            fail(f"{path}: cannot be written: {folder} is no folder that files can be made in")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -211,6 +218,7 @@ def main():
     parser.add_argument("--count", help="column of the signed synapse count")
     options = parser.parse_args()
 
+    check_folders([path for path in (options.out, options.nodes) if path])
     pre, post, weight, pairs = read_table(open_table(options.table), options)
     known = read_ids(options.ids) if options.ids else None
     rows = len(pre)
@@ -218,11 +226,14 @@ def main():
     pre, post, weight = merge_pairs(pre, post, weight, neurons)
     whole = np.array_equal(weight, np.rint(weight)) and abs(weight).max(initial=0) < 2**31
     edges = f"{options.population}_{options.population}"
-    sonata.write_edges(options.out, edges, options.population, options.population, pre, post,
-                       {"syn_weight": weight.astype(np.int32 if whole else np.float32)})
-    if options.nodes:
-        sonata.write_nodes(options.nodes, options.population, neurons,
-                           {"flywire_root_id": roots.astype(np.uint64)})
+    try:
+        sonata.write_edges(options.out, edges, options.population, options.population, pre, post,
+                           {"syn_weight": weight.astype(np.int32 if whole else np.float32)})
+        if options.nodes:
+            sonata.write_nodes(options.nodes, options.population, neurons,
+                               {"flywire_root_id": roots.astype(np.uint64)})
+    except OSError as problem:
+        fail(f"cannot write: {problem}")
     print(f"{rows} rows, {len(pre)} connections after {rows - len(pre)} rows were summed with others "
           f"of the same pair, {int(abs(weight).sum())} synapses, {neurons} neurons; "
           f"{int((weight > 0).sum())} excitatory, {int((weight < 0).sum())} inhibitory, "
