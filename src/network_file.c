@@ -65,8 +65,9 @@ static hssize_t total_of(hid_t data) {
   return total;
 }
 
-/* Read positions first .. first + count - 1 of a dataset; every rank calls it. Slices that overlap
- * must be read independently: Open MPI's own collective reads (OMPIO, 4.1) return zeros there. */
+/* Read positions first .. first + count - 1 of a dataset; every rank calls it, and all know if one
+ * cannot (a damaged chunk may be in its slice alone). Slices that overlap must be read
+ * independently: Open MPI's own collective reads (OMPIO, 4.1) return zeros there. */
 static err read_slice(reader *r, const char *path, H5FD_mpio_xfer_t mode, hsize_t first,
                       hsize_t count, hid_t type, void *out) {
   const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
@@ -91,7 +92,7 @@ static err read_slice(reader *r, const char *path, H5FD_mpio_xfer_t mode, hsize_
   H5Sclose(in_file);
   H5Pclose(transfer);
   H5Dclose(data);
-  return e;
+  return agree(r->comm, e);
 }
 
 static err read_ids(reader *r, const char *path, const network_file_slice *s, uint32_t limit,
@@ -135,7 +136,7 @@ static err read_places(reader *r, const network_file_slice *s, attribute_places 
   if (e == OK)
     e = read_slice(r, "edge_group_index", H5FD_MPIO_COLLECTIVE, s->first, s->count,
                    H5T_NATIVE_INT64, places->index);
-  return agree(r->comm, e);
+  return e;
 }
 
 /* One group's part of an attribute: the range of its indices that this rank's edges name. */

@@ -149,6 +149,16 @@ refuses "a weight that is not a number" "nan" run fly.yaml --out o --overwrite
 make_edges 'del group["source_node_id"]; group.create_dataset("source_node_id", data=np.arange(300) % 40, compression="lzf")'
 refuses "edges packed by a filter that is not here" "source_node_id cannot be read: it is packed by the filter 'lzf'" \
   run fly.yaml --out o --overwrite
+make_edges 'del group["edge_group_id"]
+chunks = group.create_dataset("edge_group_id", data=np.zeros(300, np.uint32), chunks=(50,), compression="gzip")
+file.flush()
+damaged = chunks.id.get_chunk_info(5).byte_offset # in the slice of the last rank alone
+file.close()
+with open("edges.h5", "r+b") as raw:
+    raw.seek(damaged + 2)
+    raw.write(b"\xff" * 8)'
+refuses "edges of which one piece is damaged" "edge_group_id cannot be read: inflate" \
+  run fly.yaml --out o --overwrite
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
 refuses "a connectome file that a setting names" \
   "fly.yaml: --set projections.0.file: nowhere.h5: cannot be read" \
