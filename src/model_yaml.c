@@ -182,8 +182,10 @@ static err check_keys(reading *r, const model_tree *node) {
   qsort(sorted, (size_t)node->count, sizeof *sorted, compare_keys);
   for (int i = 1; i < node->count; i++)
     if (!strcmp(sorted[i - 1]->key, sorted[i]->key))
-      return model_tree_fail(sorted[i], NULL, "the key stands here a second time, first in line %d",
-                             sorted[i - 1]->line);
+      return r->setting ? model_tree_fail(sorted[i], NULL, "the key stands here a second time")
+                        : model_tree_fail(sorted[i], NULL,
+                                          "the key stands here a second time, first in line %d",
+                                          sorted[i - 1]->line);
   return OK;
 }
 
@@ -338,6 +340,8 @@ static err find_part(const model_tree *node, const char *part, model_tree **chil
   }
   char *end;
   const unsigned long index = strtoul(part, &end, 10);
+  if (!node->count)
+    return model_tree_fail(node, NULL, "is empty, so --set cannot reach item '%s' of it", name);
   if (part[0] < '0' || part[0] > '9' || *end || index >= (unsigned long)node->count)
     return model_tree_fail(node, NULL,
                            "'%s' is no item of this list: --set takes a number below %d", name,

@@ -365,9 +365,13 @@ static void settings_that_cannot_be_are_refused(void **state) {
   refused_set(SMALL, "populations.A.neuron.tau_m", "5",
               "models/net.yaml:3: populations.A.neuron: iaf_psc_exp has no keys, so --set cannot "
               "reach 'tau_m' in it");
+  refused_set(SMALL "inputs: []\n", "inputs.0.rate", "5",
+              "models/net.yaml:4: inputs: is empty, so --set cannot reach item '0' of it");
   refused_set(
-      SMALL "inputs: []\n", "inputs.0.rate", "5",
-      "models/net.yaml:4: inputs: '0' is no item of this list: --set takes a number below 0");
+      SMALL "inputs: [{type: dc, target: A, amplitude: 1}]\n", "inputs.1.rate", "5",
+      "models/net.yaml:4: inputs: '1' is no item of this list: --set takes a number below 1");
+  refused_set(SMALL, "populations.A", "{size: 1, size: 2}",
+              "models/net.yaml: --set populations.A.size: the key stands here a second time");
   refused_set(SMALL, "simulation..seed", "5",
               "--set simulation..seed: a key must be names with dots between them");
   refused_set(SMALL, "simulation.seed", "[5",
