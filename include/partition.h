@@ -1,7 +1,7 @@
 /* partition.h - gid -> (rank, position): METIS on the network's graph, and plain baselines.
  *
  * No rank holds a table of the whole network: the owners of all neurons stand in a directory, of
- * which rank r keeps the slice of gids [partition_slice(r), partition_slice(r + 1)).
+ * which rank r keeps the slice of gids [directory_slice(r), directory_slice(r + 1)).
  * The only module that includes metis.h.                                                      */
 #ifndef SHINKEI_PARTITION_H
 #define SHINKEI_PARTITION_H
@@ -42,11 +42,6 @@ typedef struct {
   double seconds;     /* to make the partition                                    */
   int neighbours_max; /* most other parts that one part sends to (expected pairs >= 0.5)        */
 } partition_quality;
-
-/* First gid of rank r's directory slice: floor(neurons * r / ranks).                         */
-LOCAL uint32_t partition_slice(uint32_t neurons, int ranks, int rank);
-/* Rank whose directory slice holds gid. */
-LOCAL int partition_slice_rank(uint32_t neurons, int ranks, uint32_t gid);
 
 /* "metis", "block", "round_robin", "random"; anything else is a file name (PARTITION_FILE).   */
 LOCAL partition_method partition_method_of(const char *name);

@@ -10,14 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t partition_slice(uint32_t neurons, int ranks, int rank) {
-  return directory_slice(neurons, ranks, rank);
-}
-
-int partition_slice_rank(uint32_t neurons, int ranks, uint32_t gid) {
-  return directory_slice_rank(neurons, ranks, gid);
-}
-
 partition_method partition_method_of(const char *name) {
   if (strcmp(name, "metis") == 0) return PARTITION_METIS;
   if (strcmp(name, "block") == 0) return PARTITION_BLOCK;

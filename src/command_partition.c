@@ -39,16 +39,6 @@ typedef struct {
   bool help;
 } options;
 
-/* "key=value", cut in place. */
-static err add_setting(options *o, char *text) {
-  char *equals = strchr(text, '=');
-  if (!equals || equals == text)
-    return check_fail(ERR_USER, "--set %s: KEY=VALUE is needed, e.g. simulation.seed=3", text);
-  *equals = 0;
-  o->setting[o->settings++] = (model_setting){text, equals + 1};
-  return OK;
-}
-
 static err set_ranks(options *o, const char *text) {
   char *end;
   errno = 0;
@@ -77,7 +67,7 @@ static err read_options(int argc, char **argv, options *o) {
     else if (option == 'o')
       o->out = optarg;
     else if (option == 's')
-      e = add_setting(o, optarg);
+      e = model_setting_split(optarg, &o->setting[o->settings++]);
     else if (option == 'h')
       o->help = true;
     else if (option == ':')
