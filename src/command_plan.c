@@ -80,10 +80,11 @@ static err parse_options(int argc, char **argv, plan_options *o) {
 
 static void print_row(const network *n, const plan_options *o, int ranks) {
   const memory_need need = memory_predict(n, ranks, o->threads);
+  const double synapses = network_expected_synapses(n);
   const int per_node = o->per_node > 0 && o->per_node < ranks ? o->per_node : ranks;
   printf("%9d %12.3f %12.3f %12.3f %14.2f %12.3g\n", ranks, need.total / ranks / 1e9,
          need.total / ranks * per_node / 1e9, (need.total - need.building) / 1e9,
-         need.synapses / network_expected_synapses(n),
+         synapses > 0 ? need.synapses / synapses : 0,
          memory_expected_events(n) / ranks / o->threads);
 }
 

@@ -66,16 +66,17 @@ err run_report_model(MPI_Comm comm, const model *m, const char *folder) {
   return agree(comm, e);
 }
 
+/* Where no time was simulated there is neither factor nor rate. */
 static void print_essence(const summary *s, const char *folder) {
   printf("%" PRIu64 " neurons, %" PRIu64 " synapses on %" PRIu64 " ranks x %" PRIu64
-         " threads: built in %.2f s, %.6g ms simulated in %.2f s (real-time factor %.3g)\n",
+         " threads: built in %.2f s, %.6g ms simulated in %.2f s",
          s->neurons, s->synapses, s->ranks, s->threads, s->build_s, (double)s->steps * s->dt_ms,
-         s->simulate_s, s->rtf);
-  printf("%" PRIu64
-         " spikes (%.3f Hz), %.4g synaptic events a second, %.2f bytes a synapse, peak memory "
-         "%.2f GB\n",
-         s->spikes, s->rate_hz, s->events_per_s, s->bytes_per_synapse,
-         (double)s->peak_rss_sum / 1e9);
+         s->simulate_s);
+  if (isfinite(s->rtf)) printf(" (real-time factor %.3g)", s->rtf);
+  printf("\n%" PRIu64 " spikes", s->spikes);
+  if (isfinite(s->rate_hz)) printf(" (%.3f Hz)", s->rate_hz);
+  printf(", %.4g synaptic events a second, %.2f bytes a synapse, peak memory %.2f GB\n",
+         s->events_per_s, s->bytes_per_synapse, (double)s->peak_rss_sum / 1e9);
   if (s->checkpoints > 0)
     printf("%" PRIu64 " checkpoint%s: the last of %.3f MB in %.3f s, the slowest in %.3f s\n",
            s->checkpoints, s->checkpoints == 1 ? "" : "s", (double)s->checkpoint_bytes / 1e6,

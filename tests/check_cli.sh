@@ -215,6 +215,11 @@ END
 works "a population of size 0" 2 run empty.yaml --out empty
 refuses "no neuron at all" "no neurons" run empty.yaml --set populations.B.size=0 --out none
 works "a run of no length" 2 run small.yaml --duration 0 --out short
+grep -q "0 ms simulated" log && ! grep -qE "\<(inf|-?nan)\>" log
+verdict $? "it tells of no rate and no factor"
+works "a plan without synapses" 1 plan empty.yaml
+! grep -qE "\<(inf|-?nan)\>" log
+verdict $? "it is of numbers"
 if [ "$(nproc)" -gt 1 ]; then
   timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --threads 2 --out bound >log 2>&1
   [ "$(grep -c 'warning: 1 ranks x 2 threads share 1 of' log)" = 1 ]
