@@ -1,7 +1,9 @@
 /* partition_measure.c - what a partition costs, without any rank seeing the whole graph.
  *
  * An edge travels to the directory slice of its target, where the target's part is known, and from
- * there, as (source, part, how many), to the slice of its source, where the source's part is.   */
+ * there, as (source, part, how many), to the slice of its source, where the source's part is. Who
+ * sends to whom is gathered by slices of the parts: a table of all parts squared has no room where
+ * there are many.                                                                              */
 #include "agree.h"
 #include "directory.h"
 #include "partition_explicit.h"
@@ -24,17 +26,22 @@ typedef struct { /* `synapses` of neuron gid end in the part */
   uint64_t synapses;
 } reach;
 
+typedef struct { /* a neuron of one part has an explicit target in the other */
+  uint32_t from, to;
+} traffic;
+
 typedef struct {
   MPI_Comm comm;
-  int ranks;
+  int rank, ranks;
   const model *m;
   const partition *p;
   uint32_t *count;    /* [populations x parts] neurons                                          */
   uint64_t *incoming; /* [populations x parts] explicit synapses by population of the source and
                          part of the target                                                     */
-  uint64_t *cut;    /* [populations] explicit synapses between parts, by population of the source */
-  uint64_t *hits;   /* [populations x parts] neurons that reach a part, not theirs, explicitly */
-  uint8_t *sends;   /* [parts x parts]                                                        */
+  uint64_t *cut;  /* [populations] explicit synapses between parts, by population of the source */
+  uint64_t *hits; /* [populations x parts] neurons that reach a part, not theirs, explicitly */
+  traffic *sends; /* [senders] of the parts of this rank's slice of them, in order, each once */
+  size_t senders;
   bool *by_rule;    /* [projections] measured by expectation                                  */
   double *log_miss; /* [populations x parts] probability that a neuron has no target by rule in
                        the part, its logarithm                                                */
@@ -75,14 +82,30 @@ static size_t merge(reach *list, size_t count) {
   return kept;
 }
 
-/* Send records, which begin with a gid, to the slice of that gid; frees them. */
-static void *to_slices(const measure *s, size_t size, size_t count, void *records,
+static int compare_traffic(const void *a, const void *b) {
+  const traffic *x = a, *y = b;
+  if (x->from != y->from) return x->from < y->from ? -1 : 1;
+  return (x->to > y->to) - (x->to < y->to);
+}
+
+/* In order, each once; returns how many are left. */
+static size_t drop_repeats(traffic *list, size_t count) {
+  size_t kept = 0;
+  qsort(list, count, sizeof *list, compare_traffic);
+  for (size_t i = 0; i < count; i++)
+    if (kept == 0 || compare_traffic(&list[kept - 1], &list[i]) != 0) list[kept++] = list[i];
+  return kept;
+}
+
+/* Send records, which begin with a number below `total` (a gid, a part), to the slice of that
+ * number; frees them.                                                                          */
+static void *to_slices(const measure *s, uint32_t total, size_t size, size_t count, void *records,
                        size_t *received) {
   int *destination = check_allocate(count, sizeof *destination);
   for (size_t i = 0; i < count; i++) {
-    uint32_t gid;
-    memcpy(&gid, (char *)records + i * size, sizeof gid);
-    destination[i] = directory_slice_rank(s->m->neurons, s->ranks, gid);
+    uint32_t number;
+    memcpy(&number, (char *)records + i * size, sizeof number);
+    destination[i] = directory_slice_rank(total, s->ranks, number);
   }
   void *got = directory_exchange(s->comm, size, count, records, destination, received);
   free(destination);
@@ -102,19 +125,20 @@ static reach *collect_reaches(const measure *s, const network *n, size_t *count)
   for (size_t i = 0; i < edges; i++) known[i] = (pair){target[i], source[i]};
   free(source);
   free(target);
-  known = to_slices(s, sizeof *known, edges, known, &received);
+  known = to_slices(s, s->m->neurons, sizeof *known, edges, known, &received);
   reach *list = check_allocate(received, sizeof *list);
   for (size_t i = 0; i < received; i++)
     list[i] = (reach){known[i].other, owner_of(s, known[i].gid), 1};
   free(known);
-  list = to_slices(s, sizeof *list, merge(list, received), list, &received);
+  list = to_slices(s, s->m->neurons, sizeof *list, merge(list, received), list, &received);
   *count = merge(list, received);
   return list;
 }
 
 static void measure_explicit(measure *s, const network *n) {
-  size_t count;
+  size_t count, sends = 0;
   reach *list = collect_reaches(s, n, &count);
+  traffic *send = check_allocate(count, sizeof *send);
   for (size_t i = 0; i < count; i++) {
     const int population = model_population_of(s->m, list[i].gid);
     const uint32_t home = owner_of(s, list[i].gid);
@@ -122,9 +146,12 @@ static void measure_explicit(measure *s, const network *n) {
     if (list[i].part == home) continue;
     s->cut[population] += list[i].synapses;
     s->hits[entry(s, population, (int)list[i].part)]++;
-    s->sends[(size_t)home * (size_t)s->p->parts + list[i].part] = 1;
+    send[sends++] = (traffic){home, list[i].part};
   }
   free(list);
+  sends = drop_repeats(send, sends);
+  s->sends = to_slices(s, (uint32_t)s->p->parts, sizeof *send, sends, send, &s->senders);
+  s->senders = drop_repeats(s->sends, s->senders);
 }
 
 static void count_neurons(measure *s) {
@@ -139,7 +166,6 @@ static void sum_tables(measure *s) {
   sum_over_ranks(s, s->incoming, populations * parts, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
   sum_over_ranks(s, s->hits, populations * parts, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
   sum_over_ranks(s, s->cut, populations, sizeof(uint64_t), MPI_UINT64_T, MPI_SUM);
-  sum_over_ranks(s, s->sends, parts * parts, 1, MPI_UINT8_T, MPI_MAX);
 }
 
 static void sum_volume(const measure *s, partition_quality *q) {
@@ -220,23 +246,51 @@ static void sum_loads(const measure *s, partition_quality *q) {
   free(neurons);
 }
 
-/* Expected number of neurons of a part that reach another part by rule. */
-static double expected_pairs(const measure *s, int from, int to) {
-  double pairs = 0;
-  for (int p = 0; p < s->m->populations; p++)
-    pairs -= s->count[entry(s, p, from)] * expm1(s->log_miss[entry(s, p, to)]);
-  return pairs;
+/* Probability that a neuron of a population reaches a part by rule, [populations x parts]. */
+static double *reach_by_rule(const measure *s) {
+  const size_t count = (size_t)s->m->populations * (size_t)s->p->parts;
+  double *probability = check_allocate(count, sizeof *probability);
+  for (size_t i = 0; i < count; i++) probability[i] = -expm1(s->log_miss[i]);
+  return probability;
 }
 
-static int most_neighbours(const measure *s) {
-  int most = 0;
-  for (int from = 0; from < s->p->parts; from++) {
-    int neighbours = 0;
-    for (int to = 0; to < s->p->parts; to++)
-      neighbours += from != to && (s->sends[(size_t)from * (size_t)s->p->parts + (size_t)to] ||
-                                   expected_pairs(s, from, to) >= 0.5);
-    if (neighbours > most) most = neighbours;
+/* Parts that a part sends to: those marked in `sends`, and those that half a neuron of it or more
+ * is expected to reach by rule. */
+static int count_neighbours(const measure *s, const double *by_rule, int from, const bool *sends) {
+  int neighbours = 0;
+  for (int to = 0; to < s->p->parts; to++) {
+    double expected = sends[to];
+    for (int p = 0; p < s->m->populations; p++)
+      expected += s->count[entry(s, p, from)] * by_rule[entry(s, p, to)];
+    neighbours += from != to && expected >= 0.5;
   }
+  return neighbours;
+}
+
+static bool has_neurons(const measure *s, int part) {
+  for (int p = 0; p < s->m->populations; p++)
+    if (s->count[entry(s, p, part)]) return true;
+  return false;
+}
+
+/* Each rank looks at its slice of the parts. */
+static int most_neighbours(const measure *s) {
+  const uint32_t parts = (uint32_t)s->p->parts, end = directory_slice(parts, s->ranks, s->rank + 1);
+  double *by_rule = reach_by_rule(s);
+  bool *sends = check_allocate(parts, sizeof *sends);
+  int mine = 0, most;
+  size_t next = 0;
+  for (uint32_t from = directory_slice(parts, s->ranks, s->rank); from < end; from++) {
+    if (!has_neurons(s, (int)from)) continue;
+    memset(sends, 0, parts * sizeof *sends);
+    for (; next < s->senders && s->sends[next].from == from; next++)
+      sends[s->sends[next].to] = true;
+    const int neighbours = count_neighbours(s, by_rule, (int)from, sends);
+    if (neighbours > mine) mine = neighbours;
+  }
+  free(by_rule);
+  free(sends);
+  AGREE_MPI(MPI_Allreduce(&mine, &most, 1, MPI_INT, MPI_MAX, s->comm));
   return most;
 }
 
@@ -244,12 +298,12 @@ err partition_measure(MPI_Comm comm, const network *n, const model *m, const par
                       partition_quality *quality) {
   const size_t populations = (size_t)m->populations, parts = (size_t)p->parts;
   measure s = {.comm = comm, .m = m, .p = p};
+  MPI_Comm_rank(comm, &s.rank);
   MPI_Comm_size(comm, &s.ranks);
   s.count = check_allocate(populations * parts, sizeof *s.count);
   s.incoming = check_allocate(populations * parts, sizeof *s.incoming);
   s.hits = check_allocate(populations * parts, sizeof *s.hits);
   s.cut = check_allocate(populations, sizeof *s.cut);
-  s.sends = check_allocate(parts * parts, sizeof *s.sends);
   s.log_miss = check_allocate(populations * parts, sizeof *s.log_miss);
   s.by_rule = check_allocate((size_t)m->projections, sizeof *s.by_rule);
   for (int j = 0; j < m->projections; j++)

@@ -30,7 +30,8 @@ static const char help[] =
     "over the mean in neurons, synaptic events (expected_rate again) and memory; the most parts "
     "that\n"
     "one part sends to; the seconds to make the partition. Exact where edges come from files, the\n"
-    "expectation where they are drawn by rules.\n";
+    "expectation where they are drawn by rules (a part that half a neuron or more is expected to\n"
+    "send to counts as one that is sent to).\n";
 
 typedef struct {
   const char *model, *method, *out;
