@@ -79,9 +79,13 @@ LOCAL err partition_blocks(const network *n, const model *m, uint32_t count, con
 COLLECTIVE err partition_measure(MPI_Comm comm, const network *n, const model *m,
                                  const partition *p, partition_quality *quality);
 
+/* Whether partition_write could write `file`: to be asked before what may take long. ERR_USER: what
+ * is there is no partition, and would be lost; ERR_ENVIRONMENT: it cannot be written.          */
+COLLECTIVE err partition_check_file(MPI_Comm comm, const char *file);
+
 /* Write an HDF5 file: /owner, uint32 [neurons], the part of each gid; root attributes `format`,
- * `parts`, `neurons`, `method` and the numbers of the quality. Replaces an older file.
- * ERR_ENVIRONMENT: it cannot be written.                                                       */
+ * `parts`, `neurons`, `method` and the numbers of the quality. Replaces an older
+ * partition. Errors as of partition_check_file.                                                */
 COLLECTIVE err partition_write(MPI_Comm comm, const partition *p, const partition_quality *quality,
                                const char *method, const char *file);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORMAT "shinkei partition 1"
@@ -104,21 +105,55 @@ static bool transfer(const partition *p, hid_t set, bool write) {
   return status >= 0;
 }
 
-/* On rank 0: may the file be written? MPI's own error would not say why not. */
+static bool is_partition(const char *path) {
+  const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (file < 0) return false;
+  char format[sizeof FORMAT] = "";
+  if (H5Aexists(file, "format") > 0) {
+    const hid_t attribute = H5Aopen(file, "format", H5P_DEFAULT), type = H5Aget_type(attribute);
+    if (H5Tis_variable_str(type) <= 0 && H5Tget_size(type) <= sizeof format)
+      H5Aread(attribute, type, format);
+    H5Tclose(type);
+    H5Aclose(attribute);
+  }
+  H5Fclose(file);
+  return memcmp(format, FORMAT, sizeof format) == 0;
+}
+
+/* On rank 0. MPI's own error would not say why it cannot be written. */
 static err check_writable(const char *path) {
+  struct stat found;
+  const bool exists = stat(path, &found) == 0;
+  if (exists && !S_ISDIR(found.st_mode) && (!S_ISREG(found.st_mode) || found.st_size > 0) &&
+      !is_partition(path))
+    return check_fail(ERR_USER,
+                      "the partition file %s cannot be written: what is there is no partition, and "
+                      "would be lost",
+                      path);
   FILE *file = fopen(path, "ab");
   if (!file)
     return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written: %s", path,
                       strerror(errno));
   fclose(file);
+  if (!exists) unlink(path);
   return OK;
+}
+
+err partition_check_file(MPI_Comm comm, const char *file) {
+  H5E_auto2_t report;
+  void *context;
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  H5Eget_auto2(H5E_DEFAULT, &report, &context);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const err e = agree(comm, rank == 0 ? check_writable(file) : OK);
+  H5Eset_auto2(H5E_DEFAULT, report, context);
+  return e;
 }
 
 static err write_all(MPI_Comm comm, const partition *p, const partition_quality *quality,
                      const char *method, const char *path) {
-  int rank;
-  MPI_Comm_rank(comm, &rank);
-  const err e = agree(comm, rank == 0 ? check_writable(path) : OK);
+  const err e = partition_check_file(comm, path);
   if (e != OK) return e;
   const hid_t file = open_file(comm, path, true);
   if (file < 0) return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written", path);

@@ -18,7 +18,8 @@ static const char help[] =
     "  --ranks R         number of parts\n"
     "  --method NAME     metis (default), block, round_robin, random, a FILE.h5 written by --out,\n"
     "                    or all: the first four in one table\n"
-    "  --out FILE.h5     write the partition, for `shinkei run --partition FILE.h5`\n"
+    "  --out FILE.h5     write the partition, for `shinkei run --partition FILE.h5`; an\n"
+    "                    older partition is replaced, any other file is not\n"
     "  --set KEY=VALUE   lay a value over the model file, e.g. simulation.seed=3 (repeatable)\n"
     "  --help            this text\n"
     "\n"
@@ -135,6 +136,7 @@ static err run(MPI_Comm comm, const options *o) {
   model *m;
   network *n = NULL;
   err e = run_read_model(comm, o->model, o->settings, o->setting, &m);
+  if (e == OK && o->out) e = partition_check_file(comm, o->out);
   if (e == OK) e = network_create(comm, m, &n);
   if (e == OK) e = divide_all(comm, n, m, o);
   network_free(n);

@@ -50,6 +50,9 @@ def check_help():
 
 
 def check_refusals(folder):
+    precious = folder + "/model.yaml"
+    with open(precious, "w", encoding="utf-8") as file:
+        file.write("precious")
     for arguments, words in (
             ([], "one model file is needed"),
             ([MICROCIRCUIT], "--ranks is needed"),
@@ -62,10 +65,14 @@ def check_refusals(folder):
             ([MICROCIRCUIT, "--ranks", "2", "--method", "mettis"], "mettis"),
             ([MICROCIRCUIT, "--ranks", "2", "--method", "all", "--out", folder + "/p.h5"], "--out"),
             ([MICROCIRCUIT, "--ranks", "2", "--out", folder + "/none/p.h5"], "none/p.h5"),
+            ([MICROCIRCUIT, "--ranks", "2", "--out", precious], "no partition, and would be lost"),
             ([folder + "/none.yaml", "--ranks", "2"], "none.yaml")):
         done = run(*arguments)
         assert done.returncode in (2, 3) and words in done.stderr, f"{arguments}: {done}"
         assert done.stderr.count("shinkei: error:") == 1, f"{arguments}: {done.stderr}"
+        assert not done.stdout, f"{arguments}: begun before it is refused: {done.stdout}"
+    with open(precious, encoding="utf-8") as file:
+        assert file.read() == "precious"
 
 
 def check_rules(folder):
@@ -76,6 +83,7 @@ def check_rules(folder):
             assert rows["metis"][load] <= 1.02, (parts, rows["metis"])
         assert rows["metis"]["volume_rate"] <= rows["round_robin"]["volume_rate"], (parts, rows)
     file = folder + "/partition.h5"
+    table(MICROCIRCUIT, "--ranks", 2, "--method", "block", "--out", file)  # which is replaced
     written = table(MICROCIRCUIT, "--ranks", 4, "--out", file)["metis"]
     read = table(MICROCIRCUIT, "--ranks", 4, "--method", file)[file]
     assert {**read, "seconds": 0} == {**written, "seconds": 0}, (written, read)
