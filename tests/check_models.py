@@ -198,15 +198,28 @@ def check_lists(verdict, work, out, roots):
     """A list of neurons that is missing, or names one twice; a folder that is missing."""
     write_csv(work.path("own.csv"), [["source", "target", "weight"], [roots[0], roots[1], 3]])
     np.savetxt(work.path("twice.txt"), [roots[0], roots[1], roots[0]], fmt="%d")
-    for name, words in (("nowhere.txt", "nowhere.txt"), ("twice.txt", "listed twice")):
+    np.savetxt(work.path("rounded.txt"), roots.astype(float), fmt="%.6e")
+    np.save(work.path("rounded.npy"), roots.astype(float))
+    np.save(work.path("square.npy"), roots.reshape(10, 5))
+    write_csv(work.path("none.txt"), [])
+    for name, words in (("nowhere.txt", "nowhere.txt"), ("twice.txt", "listed twice"),
+                        ("rounded.txt", "rounded.txt: "), ("rounded.npy", "rounded.npy: integers"),
+                        ("square.npy", "a list of root ids"), ("none.txt", "a list of root ids")):
         done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), *out, "--ids",
                                work.path(name)], capture_output=True, text=True, check=False)
         verdict.check(done.returncode == 1 and words in done.stderr
                       and "Traceback" not in done.stderr, f"--ids: {done.stderr.strip()[-90:]}")
-    done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), "--out",
-                           work.path("nowhere/edges.h5")], capture_output=True, text=True, check=False)
-    verdict.check(done.returncode == 1 and "nowhere/edges.h5: cannot be written" in done.stderr
-                  and "Traceback" not in done.stderr, f"--out: {done.stderr.strip()[-90:]}")
+    write_csv(work.path("cut.csv.gz"), [["source", "target", "weight"], [roots[0], roots[1], 3]],
+              gzip.open)
+    with open(work.path("cut.csv.gz"), "r+b") as file:
+        file.truncate(os.path.getsize(work.path("cut.csv.gz")) - 12)
+    for table, target, words in (("own.csv", "nowhere/edges.h5", "edges.h5: cannot be written"),
+                                 ("own.csv", "own.csv", "own.csv: is read, and would be replaced"),
+                                 ("cut.csv.gz", "edges.h5", "cut.csv.gz: Compressed file ended")):
+        done = subprocess.run([sys.executable, CONVERTER, work.path(table), "--out", work.path(target)],
+                              capture_output=True, text=True, check=False)
+        verdict.check(done.returncode == 1 and words in done.stderr
+                      and "Traceback" not in done.stderr, f"--out: {done.stderr.strip()[-90:]}")
 
 
 def main():

@@ -23,6 +23,7 @@ import importlib.util
 import os
 import sys
 import warnings
+import zlib
 
 import numpy as np
 
@@ -36,10 +37,20 @@ ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
 TRANSMITTER, INHIBITORY = "nt_type", ("GABA", "GLUT")
 ROOT_ID_LEAST = 10**15  # smaller numbers are indices
 INDEX_MOST = 2**32 - 2
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError)  # of a missing or damaged file, or its contents
 
 
 def fail(message):
     raise SystemExit(f"connectome.py: {message}")
+
+
+def whole_numbers(path, values):
+    """The values as int64, if they are whole and exact."""
+    if values.dtype.kind not in "iuf":
+        fail(f"{path}: integers are needed, not {values.dtype}")
+    if values.dtype.kind == "f" and not ((abs(values) <= 2**53) & (values == np.rint(values))).all():
+        fail(f"{path}: integers are needed; as {values.dtype} some are not whole, or rounded")
+    return values.astype(np.int64)
 
 
 class CsvTable:
@@ -48,7 +59,7 @@ class CsvTable:
         try:
             with self.open() as file:
                 header = next(csv.reader(file, skipinitialspace=True), [])
-        except (OSError, UnicodeDecodeError) as problem:
+        except UNREADABLE as problem:
             fail(f"{path}: {problem}")
         self.names = [name.strip() for name in header]
 
@@ -67,7 +78,7 @@ class CsvTable:
                 warnings.simplefilter("error", DeprecationWarning)  # a neuron 1.5, or 7.2e17
                 rows = np.loadtxt(file, delimiter=",", skiprows=1, usecols=places, dtype=kinds,
                                   quotechar='"', comments=None, ndmin=1)
-        except (ValueError, OSError) as problem:
+        except UNREADABLE as problem:
             fail(f"{self.path}: {problem}")
         return {name: rows[f"column{i}"] for i, name in enumerate(wanted)}
 
@@ -94,7 +105,8 @@ class ParquetTable:
 
     def columns(self, wanted):
         read = self.read(list(wanted))
-        return {name: read[name].astype(kind) for name, kind in wanted.items()}
+        return {name: whole_numbers(f"{self.path}: {name}", read[name]) if kind is np.int64
+                else read[name].astype(kind) for name, kind in wanted.items()}
 
 
 def open_table(path):
@@ -152,10 +164,15 @@ def read_ids(path):
             with gzip.open(path) as file:
                 ids = np.load(file)
         else:
-            ids = np.loadtxt(path, dtype=np.int64, ndmin=1)
-    except (OSError, ValueError) as problem:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # an empty list
+                warnings.simplefilter("error", DeprecationWarning)  # 7.2e17
+                ids = np.loadtxt(path, dtype=np.int64, ndmin=1)
+    except UNREADABLE as problem:
         fail(f"{path}: {problem}")
-    ids = np.sort(ids.astype(np.int64))
+    if ids.ndim != 1 or not len(ids):
+        fail(f"{path}: a list of root ids is needed, not an array of {ids.shape}")
+    ids = np.sort(whole_numbers(path, ids))
     twice = ids[1:][ids[1:] == ids[:-1]]
     if len(twice):
         fail(f"{path}: root id {twice[0]} is listed twice")
@@ -198,8 +215,13 @@ def merge_pairs(pre, post, weight, neurons):
             np.bincount(place, weight, len(unique)))
 
 
-def check_folders(paths):
-    for path in paths:
+def check_outputs(options):
+    if options.nodes and os.path.realpath(options.nodes) == os.path.realpath(options.out):
+        fail(f"--nodes {options.nodes}: is --out too, and would replace it")
+    for path in [path for path in (options.out, options.nodes) if path]:
+        for read in [read for read in (options.table, options.ids) if read]:
+            if os.path.realpath(path) == os.path.realpath(read):
+                fail(f"{path}: is read, and would be replaced")
         folder = os.path.dirname(path) or "."
         if not os.access(folder, os.W_OK | os.X_OK):
             fail(f"{path}: cannot be written: {folder} is no folder that files can be made in")
@@ -218,7 +240,7 @@ def main():
     parser.add_argument("--count", help="column of the signed synapse count")
     options = parser.parse_args()
 
-    check_folders([path for path in (options.out, options.nodes) if path])
+    check_outputs(options)
     pre, post, weight, pairs = read_table(open_table(options.table), options)
     known = read_ids(options.ids) if options.ids else None
     rows = len(pre)
