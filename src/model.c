@@ -37,7 +37,7 @@ const char *model_place_text(const char *name, model_place place, const char *ke
 }
 
 err model_fail(const char *name, model_place place, const char *key, const char *format, ...) {
-  char message[1024], text[MODEL_PLACE_MAX];
+  char message[MODEL_PLACE_MAX], text[MODEL_PLACE_MAX]; /* a path may be in both */
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(message, sizeof message, format, arguments);

@@ -160,6 +160,11 @@ with open("edges.h5", "r+b") as raw:
 refuses "edges of which one piece is damaged" "edge_group_id cannot be read: inflate" \
   run fly.yaml --out o --overwrite
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
+far=$(printf 'far_away/%.0s' {1..130})
+make_edges ""
+mkdir -p "$far" && mv edges.h5 "$far"
+refuses "a connectome file of a long path" "no edge population 'B_B'" \
+  run fly.yaml --set projections.0.file="$far"edges.h5 --set projections.0.edges=B_B --out o --overwrite
 refuses "a connectome file that a setting names" \
   "fly.yaml: --set projections.0.file: nowhere.h5: cannot be read" \
   run fly.yaml --set projections.0.file=nowhere.h5 --out o --overwrite
