@@ -129,7 +129,7 @@ static err prepare(run *x) {
   const char *home = home_of(x);
   x->folder = strdup(o->folder ? o->folder : home ? home : "results");
   if (!x->folder) CHECK_ABORT("out of memory");
-  return run_folder_prepare(x->comm, x->folder, home, o->overwrite);
+  return run_folder_prepare(x->comm, x->folder, x->m, home, o->overwrite);
 }
 
 /* Record and stepper, at the beginning or where the checkpoint stands. */

@@ -67,19 +67,46 @@ static err clear_earlier(const char *folder) {
   return checkpoint_in_folder(folder) ? checkpoint_clear_folder(folder) : OK;
 }
 
-static bool same_folder(const char *a, const char *b) {
+/* One file or folder by two names. */
+static bool same(const char *a, const char *b) {
   struct stat x, y;
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-err run_folder_prepare(MPI_Comm comm, const char *folder, const char *home, bool overwrite) {
+static err check_not_written(const char *folder, const model *m, const char *read,
+                             model_place place) {
+  for (int i = 0; read && i < FILES; i++) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    if (same(path, read))
+      return model_fail(m->name, place, "file",
+                        "%s: is in the output folder, where this run writes its own %s: give "
+                        "another folder by --out",
+                        read, files[i]);
+  }
+  return OK;
+}
+
+/* What the model reads is nothing that the run writes. */
+static err check_read(const char *folder, const model *m) {
+  err e = OK;
+  for (int i = 0; i < m->projections && e == OK; i++)
+    e = check_not_written(folder, m, m->projection[i].file, m->projection[i].file_place);
+  for (int i = 0; i < m->inputs && e == OK; i++)
+    e = check_not_written(folder, m, m->input[i].file, m->input[i].file_place);
+  return e;
+}
+
+err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const char *home,
+                       bool overwrite) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
-    if (e == OK && !overwrite && !(home && same_folder(folder, home))) e = check_empty(folder);
+    if (e == OK && !overwrite && !(home && same(folder, home))) e = check_empty(folder);
+    if (e == OK) e = check_read(folder, m);
   }
   return agree(comm, e);
 }
@@ -88,6 +115,6 @@ err run_folder_clear(MPI_Comm comm, const char *folder, const char *home) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
-  if (rank == 0 && !(home && same_folder(folder, home))) e = clear_earlier(folder);
+  if (rank == 0 && !(home && same(folder, home))) e = clear_earlier(folder);
   return agree(comm, e);
 }

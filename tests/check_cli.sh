@@ -194,6 +194,13 @@ make_trains ""
 works "sound spike trains" 2 run trains.yaml --out o --overwrite
 refuses "spikes that come before parrots have begun" "trains.h5: a spike of node 3 is at 0.04 ms, before the first step" \
   run trains.yaml --set populations.A.neuron=parrot --set inputs.0.weight=1 --out o --overwrite
+mkdir own && ln trains.h5 own/spikes.h5
+refuses "spike trains that the run would replace" \
+  "trains.yaml:7: inputs.0.file: trains.h5: is in the output folder, where this run writes its own spikes.h5" \
+  run trains.yaml --out own --overwrite
+[ own/spikes.h5 -ef trains.h5 ]
+verdict $? "they are as they were"
+rm -r own
 make_trains "compression='gzip'"
 works "packed spike trains" 2 run trains.yaml --out o --overwrite
 make_trains "compression='lzf'"
