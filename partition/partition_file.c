@@ -225,11 +225,13 @@ static err read_all(MPI_Comm comm, const char *path, partition *p) {
   MPI_Comm_rank(comm, &rank);
   err e = OK;
   if (rank == 0 && access(path, R_OK) != 0)
-    e = check_fail(
-        ERR_USER,
-        "partition '%s' is neither metis, block, round_robin nor random, and there is no "
-        "such file: %s",
-        path, strerror(errno));
+    e = errno == ENOENT
+            ? check_fail(ERR_USER,
+                         "partition '%s' is neither metis, block, round_robin nor random, and "
+                         "there is no such file",
+                         path)
+            : check_fail(ERR_USER, "the partition file %s cannot be read: %s", path,
+                         strerror(errno));
   if ((e = agree(comm, e)) != OK) return e;
   const hid_t file = open_file(comm, path, false);
   if (file < 0)
