@@ -13,6 +13,8 @@
 
 /* Largest delay [dt]; most projections and inputs (their index is part of a random counter).   */
 enum { MODEL_DELAY_STEPS_MAX = 8191, MODEL_PROJECTIONS_MAX = 4096, MODEL_INPUTS_MAX = 4096 };
+/* Latest time [ms]: 115 days; with dt >= 0.001 ms 1e13 steps. */
+#define MODEL_TIME_MAX 1e10
 
 typedef struct {    /* where something of a list stands in the model file; for messages */
   int line;         /* from 1; 0: --set                                             */

@@ -2,7 +2,6 @@
 #include "agree.h"
 #include "hdf5_file.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,9 +132,9 @@ static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const in
     if (id[i] < 0 || id[i] >= nodes)
       return FAIL(r, "spike %llu is of node %lld, but the population has nodes 0 to %lld",
                   (unsigned long long)(first + i), (long long)id[i], (long long)nodes - 1);
-    if (!(s->time[i] >= 0) || isinf(s->time[i]))
-      return FAIL(r, "spike %llu is at %g ms: a finite time from 0 on is needed",
-                  (unsigned long long)(first + i), s->time[i]);
+    if (!(s->time[i] >= 0 && s->time[i] <= MODEL_TIME_MAX))
+      return FAIL(r, "spike %llu is at %g ms: allowed are times from 0 to %g ms",
+                  (unsigned long long)(first + i), s->time[i], MODEL_TIME_MAX);
     s->node[i] = (uint32_t)id[i];
   }
   return OK;

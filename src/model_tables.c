@@ -9,7 +9,6 @@
 #define ANY_NUMBER .minimum = -INFINITY, .maximum = INFINITY
 #define ONLY(choice) (1u << (choice))
 
-#define MILLISECONDS_MAX 1e10 /* 115 days; with dt >= 0.001 ms: 1e13 steps                     */
 #define NUMBER_MAX                                                                                 \
   9007199254740991 /* 2^53 - 1: exact in JSON and in a double                       */
 #define TOTAL_MAX                                                                                  \
@@ -61,9 +60,9 @@ static const model_key root_keys[] = {
 static const model_key simulation_keys[] = {
     {"dt", KEY_REAL, "ms", RANGE(0.001, 10), .fallback = "0.1", AT(model, dt),
      .meaning = "time step"},
-    {"duration", KEY_TIME, "ms", RANGE(0, MILLISECONDS_MAX), .required = true, AT(model, duration),
+    {"duration", KEY_TIME, "ms", RANGE(0, MODEL_TIME_MAX), .required = true, AT(model, duration),
      .meaning = "simulated time, warm_up not counted; a multiple of dt"},
-    {"warm_up", KEY_TIME, "ms", RANGE(0, MILLISECONDS_MAX), .fallback = "0", AT(model, warm_up),
+    {"warm_up", KEY_TIME, "ms", RANGE(0, MODEL_TIME_MAX), .fallback = "0", AT(model, warm_up),
      .meaning = "simulated before that, without record; a multiple of dt"},
     {"seed", KEY_NUMBER, "", RANGE(0, NUMBER_MAX), .fallback = "1", AT(model, seed),
      .meaning = "of all random numbers: edges, initial values, Poisson input"},
@@ -77,7 +76,7 @@ static const model_key simulation_keys[] = {
 };
 
 static const model_key checkpoint_keys[] = {
-    {"every_ms", KEY_TIME, "ms", RANGE(0, MILLISECONDS_MAX), .fallback = "0",
+    {"every_ms", KEY_TIME, "ms", RANGE(0, MODEL_TIME_MAX), .fallback = "0",
      AT(model, checkpoint_every_ms),
      .meaning = "save each time so much has been simulated; a multiple of dt; 0: never"},
     {"every_wall_minutes", KEY_REAL, "min", RANGE(0, 1e7), .fallback = "0",
@@ -182,16 +181,16 @@ static const model_key input_keys[] = {
      .only = DC, AT(model_input, amplitude), .meaning = "the constant current"},
     {"receptor", KEY_RECEPTOR, .only = POISSON | TRAINS, AT(model_input, receptor),
      .meaning = "of the target's neuron model; left out: by the sign of the weight"},
-    {"start", KEY_TIME, "ms", RANGE(0, MILLISECONDS_MAX), .fallback = "0", .only = POISSON | DC,
+    {"start", KEY_TIME, "ms", RANGE(0, MODEL_TIME_MAX), .fallback = "0", .only = POISSON | DC,
      AT(model_input, start), .meaning = "active for start < t <= stop; a multiple of dt"},
-    {"stop", KEY_TIME, "ms", RANGE(0, MILLISECONDS_MAX), .only = POISSON | DC,
-     AT(model_input, stop), .meaning = "see start; left out: to the end"},
+    {"stop", KEY_TIME, "ms", RANGE(0, MODEL_TIME_MAX), .only = POISSON | DC, AT(model_input, stop),
+     .meaning = "see start; left out: to the end"},
     {"file", KEY_PATH, .only = TRAINS, AT(model_input, file),
      .meaning = "HDF5 file in the SONATA spike layout, node_ids numbering the target's neurons; "
                 "either this or `times`"},
     {"spikes", KEY_TEXT, .only = TRAINS, AT(model_input, spikes),
      .meaning = "name of the spike population in that file; left out: the target's name"},
-    {"times", KEY_OTHER, "ms", RANGE(0, MILLISECONDS_MAX), .only = TRAINS,
+    {"times", KEY_OTHER, "ms", RANGE(0, MODEL_TIME_MAX), .only = TRAINS,
      .takes = "list of numbers in ascending order",
      .meaning = "each is one event for every neuron of `nodes`; rounded to steps of dt; "
                 "what rounds to 0 belongs to the initial state"},
@@ -222,7 +221,7 @@ static const model_key record_trace_keys[] = {
      .meaning = "which of its neurons"},
     {"variables", KEY_OTHER, .required = true,
      .takes = "list of names of the neuron model's state variables", .meaning = "what is recorded"},
-    {"interval", KEY_TIME, "ms", ABOVE(0, MILLISECONDS_MAX), .required = true,
+    {"interval", KEY_TIME, "ms", ABOVE(0, MODEL_TIME_MAX), .required = true,
      AT(model_record_trace, interval), .meaning = "a multiple of dt"},
     {.key = NULL},
 };

@@ -421,6 +421,9 @@ static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   expect_refused("", "spike 1 is at inf ms");
   write_spikes("B", "ms", 3, none, 3, node);
   expect_refused("", "spike 0 is at nan ms");
+  const double late[] = {1, 2, 1e300}; /* no number of steps */
+  write_spikes("B", "ms", 3, late, 3, node);
+  expect_refused("", "spike 2 is at 1e+300 ms: allowed are");
   write_fractional_nodes();
   expect_refused("", "must be integers");
   write_spikes("B", "fortnights", 3, time, 3, node);
