@@ -21,7 +21,7 @@ COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
 
 typedef struct input_block input_block;
 
-enum { INPUT_CURRENT_CHUNK = 1024 };
+enum { INPUT_CHUNK = 2048 }; /* neurons that are asked for at once, at most */
 
 /* Inputs of one block: gid[neurons] in block order; event: those of the whole rank, borrowed while
  * building. Neurons of one population lie side by side, by ascending gid.                    */
@@ -36,12 +36,11 @@ LOCAL void input_begin_step(input_block *b, int64_t step);
 /* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
  * to[i] += sum of weights, in single or double precision as the model says.                  */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
-/* All input of this step to receptor r of the same neurons, that of the network in `sum`
- * included: to[i] = sum[i] * scale + inputs, then sum[i] = 0. int32_t and float, or in double
- * precision int64_t and double.                                                              */
-LOCAL void input_take(input_block *b, int receptor, uint32_t first, uint32_t count, double scale,
-                      void *sum, void *to);
-/* Currents of up to INPUT_CURRENT_CHUNK neurons from `first` on in this step, real[]; borrowed. */
+/* The same input, up to INPUT_CHUNK neurons, as an update takes it: all of *arrivals but sum and
+ * scale. Arrays are borrowed until the receptor is asked for again.                          */
+LOCAL void input_arrivals(input_block *b, int population, int receptor, uint32_t first,
+                          uint32_t count, neuron_arrivals *arrivals);
+/* Currents of up to INPUT_CHUNK neurons from `first` on in this step, real[]; borrowed.      */
 LOCAL const void *input_current(const input_block *b, uint32_t first);
 LOCAL size_t input_bytes(const input_block *b);
 

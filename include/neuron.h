@@ -21,17 +21,27 @@ typedef struct {
   const char *meaning;   /* one line for the reference page                            */
 } neuron_field;
 
+/* What arrives at one receptor of a segment in this step: for neuron i
+ * sum[i] * scale + counts[i] * weight + added[i].                                           */
+typedef struct {
+  void *sum;             /* int32_t[count], in double precision int64_t[count]: weights from the
+                            network; the update sets them to 0                              */
+  double scale;          /* of these weights                                                */
+  const uint8_t *counts; /* [count] of a Poisson input                                      */
+  double weight;         /* of each count                                                   */
+  const void *added;     /* real[count]: sum of the weights of all else                     */
+} neuron_arrivals;
+
 /* Neurons of one model and one parameter set that lie side by side in a block. `count` of them;
  * each array is count long and owned by the caller; `real` is float or double by precision.  */
 typedef struct {
   int count;
-  void *state[NEURON_STATES_MAX];          /* real[count] each, in table order        */
-  int32_t *refractory;                     /* [dt] steps left, see the model          */
-  const void *input[NEURON_RECEPTORS_MAX]; /* real[count]: sum of weights that arrive in
-                                              this step                               */
-  const double *constants;                 /* made by compile()                       */
-  const void *current;                     /* real[count] [pA or mV]: DC input        */
-  uint8_t *spiked;                         /* out: 1 where the neuron fires           */
+  void *state[NEURON_STATES_MAX]; /* real[count] each, in table order                 */
+  int32_t *refractory;            /* [dt] steps left, see the model                   */
+  neuron_arrivals arrivals[NEURON_RECEPTORS_MAX];
+  const double *constants; /* made by compile()                                       */
+  const void *current;     /* real[count] [pA or mV]: DC input                        */
+  uint8_t *spiked;         /* out: 1 where the neuron fires                           */
 } neuron_segment;
 
 typedef struct {

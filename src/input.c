@@ -2,6 +2,7 @@
 #include "input_poisson.h"
 #include "vector.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ typedef struct { /* neurons side by side that get the same input */
 
 typedef struct {
   uint32_t input; /* index into the model's inputs */
-  int receptor;
+  int population, receptor;
+  bool counted; /* the first Poisson input of the model for this receptor of the population */
   double weight, amplitude;
   int64_t start, stop; /* active in steps start + 1 .. stop */
   int spans;
@@ -35,12 +37,15 @@ struct input_block {
   block_input *input;
   size_t drawn;  /* neurons that Poisson inputs reach, counted once an input */
   uint32_t *who; /* [drawn] gid */
-  bool narrow;   /* a byte holds every count */
+  bool narrow;   /* a byte holds every count, of the whole model's inputs */
   void *counts;  /* [POISSON_STEPS][drawn] uint8_t or uint16_t */
   int64_t octet, step;
   bool driven;   /* is any current on? */
   void *current; /* real[neurons] */
-  void *none;    /* real[INPUT_CURRENT_CHUNK] zeros, for as long as none is on */
+  void *none;    /* real[INPUT_CHUNK] zeros */
+  /* what input_arrivals lends: real and uint8_t[NEURON_RECEPTORS_MAX][INPUT_CHUNK] */
+  double *added;
+  uint8_t *covered;
   size_t events, event_low, event_high; /* those of this step: [low, high) */
   block_event *event;
 };
@@ -69,6 +74,15 @@ static int64_t step_of(const model *m, double ms) {
   return isinf(ms) ? INT64_MAX : llrint(ms / m->dt);
 }
 
+/* So that sums are rounded alike in all blocks, this is a matter of the model alone. */
+static bool is_first_poisson(const model *m, int k) {
+  for (int j = 0; j < k; j++)
+    if (m->input[j].kind == INPUT_POISSON && m->input[j].target == m->input[k].target &&
+        m->input[j].receptor == m->input[k].receptor)
+      return false;
+  return m->input[k].kind == INPUT_POISSON;
+}
+
 static void add_inputs(input_block *b, const uint32_t *gid) {
   const model *m = b->m;
   b->narrow = true;
@@ -77,7 +91,9 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
     const model_input *source = &m->input[k];
     if (source->kind == INPUT_SPIKE_TRAINS) continue;
     block_input in = {.input = (uint32_t)k,
+                      .population = source->target,
                       .receptor = source->receptor,
+                      .counted = is_first_poisson(m, k),
                       .weight = source->weight,
                       .amplitude = source->amplitude,
                       .start = step_of(m, source->start),
@@ -85,12 +101,12 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
     const bool poisson = source->kind == INPUT_POISSON;
     size_t ignored = 0;
     find_spans(m, b->neurons, gid, poisson ? &b->drawn : &ignored, &in);
-    if (in.spans == 0) continue;
-    if (poisson) {
-      in.table = poisson_table_make(source->rate * m->dt / 1000);
-      b->narrow = b->narrow && poisson_is_narrow(&in.table);
-    }
-    b->input[b->inputs++] = in;
+    if (poisson) in.table = poisson_table_make(source->rate * m->dt / 1000);
+    b->narrow = b->narrow && (!poisson || poisson_is_narrow(&in.table));
+    if (in.spans > 0)
+      b->input[b->inputs++] = in;
+    else
+      poisson_table_free(&in.table);
   }
 }
 
@@ -160,7 +176,9 @@ input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t
   list_drawn(b, gid);
   add_events(b, gid, events, event);
   b->current = check_allocate(neurons, m->double_precision ? sizeof(double) : sizeof(float));
-  b->none = check_allocate(INPUT_CURRENT_CHUNK, sizeof(double));
+  b->none = check_allocate(INPUT_CHUNK, sizeof(double));
+  b->added = check_allocate((size_t)NEURON_RECEPTORS_MAX * INPUT_CHUNK, sizeof *b->added);
+  b->covered = check_allocate((size_t)NEURON_RECEPTORS_MAX * INPUT_CHUNK, sizeof *b->covered);
   return b;
 }
 
@@ -175,6 +193,8 @@ void input_block_free(input_block *b) {
   free(b->counts);
   free(b->current);
   free(b->none);
+  free(b->added);
+  free(b->covered);
   free(b->event);
   free(b);
 }
@@ -248,30 +268,12 @@ static int span_from(const block_input *in, uint32_t first) {
   return low;
 }
 
-/* to = sum * scale, and the same with the counts of one Poisson input; to += counts. */
-#define DEFINE_TAKE(real, whole, name)                                                             \
-  VECTOR_CLONES static void take_##name(whole *restrict sum, real scale, uint32_t n,               \
-                                        real *restrict to) {                                       \
-    for (uint32_t i = 0; i < n; i++) {                                                             \
-      to[i] = (real)sum[i] * scale;                                                                \
-      sum[i] = 0;                                                                                  \
-    }                                                                                              \
-  }                                                                                                \
-  VECTOR_CLONES static void take_counted_##name(whole *restrict sum, real scale,                   \
-                                                const uint8_t *restrict counts, real weight,       \
-                                                uint32_t n, real *restrict to) {                   \
-    for (uint32_t i = 0; i < n; i++) {                                                             \
-      to[i] = (real)sum[i] * scale + weight * (real)counts[i];                                     \
-      sum[i] = 0;                                                                                  \
-    }                                                                                              \
-  }
+/* to += weight * counts. */
 #define DEFINE_ADD(real, count, name)                                                              \
   VECTOR_CLONES static void add_##name(const count *restrict counts, uint32_t n, real weight,      \
                                        real *restrict to) {                                        \
     for (uint32_t i = 0; i < n; i++) to[i] += weight * (real)counts[i];                            \
   }
-DEFINE_TAKE(float, int32_t, single)
-DEFINE_TAKE(double, int64_t, double)
 DEFINE_ADD(float, uint8_t, narrow_single)
 DEFINE_ADD(double, uint8_t, narrow_double)
 DEFINE_ADD(float, uint16_t, wide_single)
@@ -321,11 +323,11 @@ static void add_given(const input_block *b, int receptor, uint32_t first, uint32
   }
 }
 
-/* All inputs at the receptor but `taken`. */
-static void add_others(const input_block *b, const block_input *taken, int receptor, uint32_t first,
-                       uint32_t count, void *to) {
+/* All inputs at the receptor but `counted`. */
+static void add_others(const input_block *b, const block_input *counted, int receptor,
+                       uint32_t first, uint32_t count, void *to) {
   for (int k = 0; k < b->inputs; k++)
-    if (&b->input[k] != taken && is_drawn(b, &b->input[k], receptor))
+    if (&b->input[k] != counted && is_drawn(b, &b->input[k], receptor))
       add_poisson(b, &b->input[k], first, count, to);
   if (b->event_low < b->event_high) add_given(b, receptor, first, count, to);
 }
@@ -334,37 +336,62 @@ void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, voi
   add_others(b, NULL, receptor, first, count, to);
 }
 
-/* The counts, in bytes, of the first Poisson input at the receptor, if it reaches all of the
- * neurons; else NULL. */
-static const uint8_t *first_counts(const input_block *b, int receptor, uint32_t first,
-                                   uint32_t count, const block_input **found) {
-  for (int k = 0; k < b->inputs && b->narrow; k++) {
-    const block_input *in = &b->input[k];
-    if (!is_drawn(b, in, receptor)) continue;
-    const int s = span_from(in, first);
-    if (s == in->spans) continue;
-    const span *own = &in->spans_list[s];
-    if (own->first >= first + count) continue;
-    if (own->first > first || own->first + own->count < first + count) return NULL;
-    *found = in;
-    return counts_at(b, (int)(b->step % POISSON_STEPS), own->row + (first - own->first));
-  }
+/* Does anything but `counted` reach the receptor in this step? */
+static bool has_others(const input_block *b, const block_input *counted, int population,
+                       int receptor) {
+  for (int k = 0; k < b->inputs; k++)
+    if (&b->input[k] != counted && is_drawn(b, &b->input[k], receptor) &&
+        b->input[k].population == population)
+      return true;
+  return b->event_low < b->event_high;
+}
+
+/* The input that a population's receptor gets as counts; NULL where it reaches nobody here, or
+ * counts are no bytes. */
+static const block_input *counted_input(const input_block *b, int population, int receptor) {
+  for (int k = 0; k < b->inputs && b->narrow; k++)
+    if (b->input[k].counted && b->input[k].population == population &&
+        b->input[k].receptor == receptor)
+      return &b->input[k];
   return NULL;
 }
 
-void input_take(input_block *b, int receptor, uint32_t first, uint32_t count, double scale,
-                void *sum, void *to) {
-  const block_input *taken = NULL;
-  const uint8_t *counts = first_counts(b, receptor, first, count, &taken);
-  if (b->m->double_precision && counts)
-    take_counted_double(sum, scale, counts, taken->weight, count, to);
-  else if (b->m->double_precision)
-    take_double(sum, scale, count, to);
-  else if (counts)
-    take_counted_single(sum, (float)scale, counts, (float)taken->weight, count, to);
-  else
-    take_single(sum, (float)scale, count, to);
-  add_others(b, taken, receptor, first, count, to);
+/* Its counts of neurons first .. first + count - 1; `covered` is for those that it reaches in part.
+ */
+static const uint8_t *counts_of(const input_block *b, const block_input *in, uint32_t first,
+                                uint32_t count, uint8_t *covered) {
+  const uint8_t *counts = counts_at(b, (int)(b->step % POISSON_STEPS), 0);
+  int s = span_from(in, first);
+  const span *own = &in->spans_list[s];
+  if (s < in->spans && own->first <= first && own->first + own->count >= first + count)
+    return counts + own->row + (first - own->first);
+  memset(covered, 0, count);
+  for (; s < in->spans && in->spans_list[s].first < first + count; s++) {
+    own = &in->spans_list[s];
+    const uint32_t low = own->first > first ? own->first : first;
+    const uint32_t end =
+        own->first + own->count < first + count ? own->first + own->count : first + count;
+    memcpy(covered + (low - first), counts + own->row + (low - own->first), end - low);
+  }
+  return covered;
+}
+
+void input_arrivals(input_block *b, int population, int receptor, uint32_t first, uint32_t count,
+                    neuron_arrivals *arrivals) {
+  assert(count <= INPUT_CHUNK);
+  const block_input *in = counted_input(b, population, receptor);
+  const size_t at = (size_t)receptor * INPUT_CHUNK;
+  arrivals->counts = b->none;
+  arrivals->weight = 0;
+  arrivals->added = b->none;
+  if (in && is_active(in, b->step)) {
+    arrivals->counts = counts_of(b, in, first, count, b->covered + at);
+    arrivals->weight = in->weight;
+  }
+  if (!has_others(b, in, population, receptor)) return;
+  memset(b->added + at, 0, count * sizeof *b->added);
+  add_others(b, in, receptor, first, count, b->added + at);
+  arrivals->added = b->added + at;
 }
 
 const void *input_current(const input_block *b, uint32_t first) {

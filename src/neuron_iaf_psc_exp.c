@@ -1,4 +1,4 @@
-#include "neuron.h"
+#include "neuron_arrivals.h"
 #include "vector.h"
 
 #include <math.h>
@@ -107,43 +107,48 @@ static void compile(const double *p, double dt, double *c) {
   spiked[i] = (uint8_t)fires
 
 /* The kernels take restrict pointers as parameters: only so do compilers make vectors of them. */
-#define DEFINE_UPDATE(real, name)                                                                  \
+#define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
-      int32_t *restrict refractory, const real *restrict input_ex, const real *restrict input_in,  \
-      const real *restrict current, uint8_t *restrict spiked) {                                    \
+      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                          \
+      ARRIVALS_PARAMETERS(real, whole, in), const real *restrict current,                          \
+      uint8_t *restrict spiked) {                                                                  \
     CONSTANTS(real);                                                                               \
     const real p21_in = (real)c[P21_in], p11_in = (real)c[P11_in];                                 \
     for (int i = 0; i < count; i++) {                                                              \
       MEMBRANE_STEP(real, ex[i] * p21_ex + in[i] * p21_in);                                        \
-      ex[i] = ex[i] * p11_ex + input_ex[i];                                                        \
-      in[i] = in[i] * p11_in + input_in[i];                                                        \
+      ARRIVALS_TAKE(real, arrived_ex, ex, i);                                                      \
+      ARRIVALS_TAKE(real, arrived_in, in, i);                                                      \
+      ex[i] = ex[i] * p11_ex + arrived_ex;                                                         \
+      in[i] = in[i] * p11_in + arrived_in;                                                         \
     }                                                                                              \
   }                                                                                                \
   VECTOR_CLONES static void name##_shared_kernel(                                                  \
       int count, const double *c, real *restrict v, real *restrict ex,                             \
-      int32_t *restrict refractory, const real *restrict input, const real *restrict current,      \
-      uint8_t *restrict spiked) {                                                                  \
+      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                          \
+      const real *restrict current, uint8_t *restrict spiked) {                                    \
     CONSTANTS(real);                                                                               \
     for (int i = 0; i < count; i++) {                                                              \
       MEMBRANE_STEP(real, ex[i] * p21_ex);                                                         \
-      ex[i] = ex[i] * p11_ex + input[i];                                                           \
+      ARRIVALS_TAKE(real, arrived, ex, i);                                                         \
+      ex[i] = ex[i] * p11_ex + arrived;                                                            \
     }                                                                                              \
   }                                                                                                \
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
-                  s->refractory, s->input[0], s->input[1], s->current, s->spiked);                 \
+                  s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1),   \
+                  s->current, s->spiked);                                                          \
   }                                                                                                \
   static void name##_shared(const neuron_segment *s) {                                             \
     name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn], s->refractory,    \
-                         s->input[0], s->current, s->spiked);                                      \
+                         ARRIVALS_ARGUMENTS(real, s, 0), s->current, s->spiked);                   \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
     ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \
     s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
-DEFINE_UPDATE(float, iaf_psc_exp_single)
-DEFINE_UPDATE(double, iaf_psc_exp_double)
+DEFINE_UPDATE(float, int32_t, iaf_psc_exp_single)
+DEFINE_UPDATE(double, int64_t, iaf_psc_exp_double)
 
 #define MODEL_SOURCE                                                                               \
   "Rotter & Diesmann 1999, Biol Cybern 81:381; Tsodyks et al. 2000, J Neurosci 20:RC50"

@@ -1,4 +1,4 @@
-#include "neuron.h"
+#include "neuron_arrivals.h"
 #include "vector.h"
 
 /* A neuron without dynamics: it fires in every step in which input above 0 arrives. With spike
@@ -19,18 +19,21 @@ static void compile(const double *parameter, double dt, double *constants) {
   (void)parameter, (void)dt, (void)constants;
 }
 
-#define DEFINE_UPDATE(real, name)                                                                  \
-  static void name(const neuron_segment *s) {                                                      \
-    real *restrict received = s->state[0];                                                         \
-    const real *restrict input = s->input[0];                                                      \
-    const int count = s->count;                                                                    \
+#define DEFINE_UPDATE(real, whole, name)                                                           \
+  VECTOR_CLONES static void name##_kernel(int count, real *restrict received,                      \
+                                          ARRIVALS_PARAMETERS(real, whole, spike),                 \
+                                          uint8_t *restrict spiked) {                              \
     for (int i = 0; i < count; i++) {                                                              \
-      received[i] = input[i];                                                                      \
-      s->spiked[i] = input[i] > 0;                                                                 \
+      ARRIVALS_TAKE(real, arrived, spike, i);                                                      \
+      received[i] = arrived;                                                                       \
+      spiked[i] = arrived > 0;                                                                     \
     }                                                                                              \
+  }                                                                                                \
+  static void name(const neuron_segment *s) {                                                      \
+    name##_kernel(s->count, s->state[0], ARRIVALS_ARGUMENTS(real, s, 0), s->spiked);               \
   }
-DEFINE_UPDATE(float, update_single)
-DEFINE_UPDATE(double, update_double)
+DEFINE_UPDATE(float, int32_t, parrot_single)
+DEFINE_UPDATE(double, int64_t, parrot_double)
 
 /* A spike leaves nothing behind. */
 static void impose(const neuron_segment *s, int i, bool fires) { (void)s, (void)i, (void)fires; }
@@ -47,6 +50,6 @@ const neuron_model neuron_parrot = {
     .memoryless = true,
     .check = check,
     .compile = compile,
-    .update = {update_single, update_double},
+    .update = {parrot_single, parrot_double},
     .impose = {impose, impose},
 };

@@ -1,4 +1,4 @@
-#include "neuron.h"
+#include "neuron_arrivals.h"
 #include "vector.h"
 
 #include <math.h>
@@ -49,11 +49,12 @@ static void compile(const double *p, double dt, double *c) {
 }
 
 /* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
-#define DEFINE_UPDATE(real, name)                                                                  \
+#define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict g,                              \
-      int32_t *restrict refractory, const real *restrict input_g, const real *restrict input_v,    \
-      const real *restrict current, uint8_t *restrict spiked) {                                    \
+      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, g),                           \
+      ARRIVALS_PARAMETERS(real, whole, v), const real *restrict current,                           \
+      uint8_t *restrict spiked) {                                                                  \
     const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[CURRENT];                                                           \
@@ -64,7 +65,9 @@ static void compile(const double *p, double dt, double *c) {
       const real moved =                                                                           \
           rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);           \
       const int32_t active = left == 0, fires = active & (moved > threshold);                      \
-      const real g_after = g_before * decay_g + input_g[i], v_after = moved + input_v[i];          \
+      ARRIVALS_TAKE(real, arrived_g, g, i);                                                        \
+      ARRIVALS_TAKE(real, arrived_v, v, i);                                                        \
+      const real g_after = g_before * decay_g + arrived_g, v_after = moved + arrived_v;            \
       const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;       \
       g[i] = fires ? 0 : g_held;                                                                   \
       v[i] = fires ? reset : v_held;                                                               \
@@ -74,15 +77,16 @@ static void compile(const double *p, double dt, double *c) {
   }                                                                                                \
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state], s->refractory,     \
-                  s->input[0], s->input[1], s->current, s->spiked);                                \
+                  ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1), s->current,      \
+                  s->spiked);                                                                      \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
     ((real *)s->state[v_state])[i] = (real)s->constants[RESET];                                    \
     ((real *)s->state[g_state])[i] = 0;                                                            \
     s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
-DEFINE_UPDATE(float, shiu_lif_single)
-DEFINE_UPDATE(double, shiu_lif_double)
+DEFINE_UPDATE(float, int32_t, shiu_lif_single)
+DEFINE_UPDATE(double, int64_t, shiu_lif_double)
 
 const neuron_model neuron_shiu_lif = {
     .name = "shiu_lif",

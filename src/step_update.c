@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-enum { CHUNK = INPUT_CURRENT_CHUNK }; /* neurons whose input stays in the first-level cache */
-
-typedef union {
-  float single[CHUNK];
-  double twice[CHUNK];
-} chunk_values;
-
-static void take_input(const shard *s, shard_block *b, int population, int receptor, uint32_t first,
-                       uint32_t n, chunk_values *to) {
-  const size_t size = s->m->double_precision ? sizeof(int64_t) : sizeof(int32_t);
-  input_take(b->input, receptor, first, n, network_weight_scale(s->n, population, receptor),
-             (char *)b->synapses.input + ((size_t)receptor * b->neurons + first) * size, to);
-}
-
 enum { AT_ONCE = 64 };
 
 /* spiked (0 or 1 each) is padded with zeros to a multiple of AT_ONCE. Few neurons fire: whole lines
@@ -45,11 +31,11 @@ static void impose(const shard_block *b, const neuron_model *neuron, bool wide, 
 
 static void update_chunk(const shard *s, shard_block *b, const shard_segment *g, uint32_t first,
                          uint32_t n) {
-  _Alignas(64) chunk_values input[NEURON_RECEPTORS_MAX];
-  _Alignas(64) uint8_t spiked[CHUNK + AT_ONCE];
+  _Alignas(64) uint8_t spiked[INPUT_CHUNK + AT_ONCE];
   const neuron_model *neuron = s->m->population[g->population].neuron;
   const size_t local = b->first + first;
   const size_t size = s->m->double_precision ? sizeof(double) : sizeof(float);
+  const size_t sum_size = s->m->double_precision ? sizeof(int64_t) : sizeof(int32_t);
   neuron_segment segment = {.count = (int)n,
                             .refractory = s->refractory + local,
                             .constants = g->constants,
@@ -57,8 +43,10 @@ static void update_chunk(const shard *s, shard_block *b, const shard_segment *g,
                             .spiked = spiked};
   for (int k = 0; k < neuron->states; k++) segment.state[k] = (char *)s->state[k] + local * size;
   for (int r = 0; r < neuron->receptors; r++) {
-    take_input(s, b, g->population, r, first, n, &input[r]);
-    segment.input[r] = &input[r];
+    neuron_arrivals *arrivals = &segment.arrivals[r];
+    input_arrivals(b->input, g->population, r, first, n, arrivals);
+    arrivals->sum = (char *)b->synapses.input + ((size_t)r * b->neurons + first) * sum_size;
+    arrivals->scale = network_weight_scale(s->n, g->population, r);
   }
   neuron->update[s->m->double_precision](&segment);
   if (b->imposed > 0) impose(b, neuron, s->m->double_precision, first, &segment);
@@ -71,9 +59,11 @@ void step_update(shard *s, shard_block *b, int64_t step) {
   input_begin_step(b->input, step);
   for (int k = 0; k < b->segments; k++) {
     const shard_segment *g = &b->segment[k];
-    for (uint32_t done = 0; done < g->count; done += CHUNK) {
-      const uint32_t n = g->count - done < CHUNK ? g->count - done : CHUNK;
-      update_chunk(s, b, g, g->first + done, n);
+    for (uint32_t done = 0, n; done < g->count; done += n) {
+      const uint32_t first = g->first + done;
+      n = INPUT_CHUNK - first % INPUT_CHUNK; /* most chunks begin at a line */
+      if (n > g->count - done) n = g->count - done;
+      update_chunk(s, b, g, first, n);
     }
   }
   b->imposed = 0;

@@ -260,6 +260,64 @@ static void poisson_input_is_weight_times_count_in_its_window(void **state) {
   model_free(m);
 }
 
+/* Weights that no floating-point number holds, on nodes of which blocks have some, all, none. */
+static const char rounded[] =
+    "simulation: {dt: 0.1, duration: 100, precision: %s}\n"
+    "populations: {A: {size: 700, neuron: iaf_psc_exp}, B: {size: 90, neuron: iaf_psc_exp}}\n"
+    "inputs:\n"
+    " - {type: poisson, target: B, rate: 9000, weight: 0.9}\n"
+    " - {type: poisson, target: A, nodes: [0-99, 200-250], rate: %s, weight: 0.1, start: 1}\n"
+    " - {type: poisson, target: A, rate: 20000, weight: 0.3}\n"
+    " - {type: poisson, target: A, nodes: [50-600], rate: 20000, weight: 0.7, stop: 2}\n"
+    " - {type: poisson, target: A, rate: 20000, weight: -0.7}\n";
+
+/* What arrives at a receptor beside `network` from the network, from blocks as above, as an update
+ * adds it. */
+static void total_arrivals(const model *m, int parts, const int *part, int64_t step, int receptor,
+                           double network, double *sum) {
+  for (int k = 0; k < parts; k++) {
+    uint32_t gid[ALL], n = 0;
+    for (uint32_t g = 0; g < ALL; g++)
+      if (part[g] == k) gid[n++] = g;
+    input_block *b = input_block_create(m, n, gid, 0, NULL);
+    input_begin_step(b, step);
+    for (uint32_t i = 0; i < n; i++) {
+      uint32_t first = i;
+      neuron_arrivals a;
+      while (i + 1 < n && (gid[i + 1] < 700) == (gid[first] < 700) && i + 1 - first < 100) i++;
+      input_arrivals(b, gid[first] >= 700, receptor, first, i + 1 - first, &a);
+      for (uint32_t j = 0; first + j <= i; j++) {
+        const float single = (float)network + (float)a.weight * a.counts[j] +
+                             (m->double_precision ? 0 : ((const float *)a.added)[j]);
+        sum[gid[first + j]] = m->double_precision
+                                  ? network + a.weight * a.counts[j] + ((const double *)a.added)[j]
+                                  : (double)single;
+      }
+    }
+    input_block_free(b);
+  }
+}
+
+static void arrivals_are_rounded_alike_in_every_block(void **state) {
+  (void)state;
+  int one[ALL] = {0}, some[ALL];
+  for (int g = 0; g < ALL; g++) some[g] = g < 150 ? 0 : g < 180 ? 1 : g * 7919 % 11 % 3 + 2;
+  for (int kind = 0; kind < 4; kind++) { /* counts in bytes, and in more */
+    model *m = parse(rounded, kind % 2 ? "double" : "single", kind / 2 ? "9e6" : "20000");
+    static double a[ALL], b[ALL], all[ALL];
+    for (int64_t step = 1; step < 40; step++)
+      for (int receptor = 0; receptor < 2; receptor++) {
+        total_arrivals(m, 1, one, step, receptor, 0.2, a);
+        total_arrivals(m, 5, some, step, receptor, 0.2, b);
+        assert_memory_equal(a, b, sizeof a);
+        total_input(m, 1, one, step, step, receptor, all);
+        for (int g = 0; g < ALL; g++)
+          assert_true(fabs(a[g] - 0.2 - all[g]) < 1e-5 * (1 + fabs(all[g])));
+      }
+    model_free(m);
+  }
+}
+
 static void currents_flow_in_their_windows(void **state) {
   (void)state;
   for (int twice = 0; twice < 2; twice++)
@@ -493,6 +551,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(neurons_steps_and_inputs_are_independent),
       cmocka_unit_test(input_depends_on_no_division_into_blocks_and_on_no_first_step),
       cmocka_unit_test(poisson_input_is_weight_times_count_in_its_window),
+      cmocka_unit_test(arrivals_are_rounded_alike_in_every_block),
       cmocka_unit_test(currents_flow_in_their_windows),
       cmocka_unit_test(a_file_gives_its_spikes_in_order_of_step_and_neuron),
       cmocka_unit_test(unsound_spike_files_are_refused_with_a_reason),

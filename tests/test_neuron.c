@@ -28,6 +28,9 @@ typedef struct {
   double state[NEURON_STATES_MAX][WIDTH], input[NEURON_RECEPTORS_MAX][WIDTH], current[WIDTH];
   float state_single[NEURON_STATES_MAX][WIDTH], input_single[NEURON_RECEPTORS_MAX][WIDTH];
   float current_single[WIDTH];
+  int64_t sum[NEURON_RECEPTORS_MAX][WIDTH]; /* in single precision WIDTH int32_t of it */
+  uint8_t counts[NEURON_RECEPTORS_MAX][WIDTH];
+  double scale, weight;
   int32_t refractory[WIDTH];
   uint8_t spiked[WIDTH];
   double constants[NEURON_CONSTANTS_MAX];
@@ -53,7 +56,11 @@ static void advance(cells *c, const neuron_model *model, bool twice, int count) 
     s.state[k] = twice ? (void *)c->state[k] : c->state_single[k];
   for (int r = 0; r < NEURON_RECEPTORS_MAX; r++) {
     for (int i = 0; i < WIDTH; i++) c->input_single[r][i] = (float)c->input[r][i];
-    s.input[r] = twice ? (void *)c->input[r] : c->input_single[r];
+    s.arrivals[r] = (neuron_arrivals){.sum = c->sum[r],
+                                      .scale = c->scale,
+                                      .counts = c->counts[r],
+                                      .weight = c->weight,
+                                      .added = twice ? (void *)c->input[r] : c->input_single[r]};
   }
   for (int i = 0; i < WIDTH; i++) c->current_single[i] = (float)c->current[i];
   model->update[twice](&s);
@@ -119,6 +126,46 @@ static void defaults_are_sound_and_give_finite_constants(void **state) {
     for (int k = 0; k < NEURON_CONSTANTS_MAX; k++) assert_true(isfinite(constants[k]));
     assert_true(constants[NEURON_CONSTANTS_MAX] == guard);
   }
+}
+
+/* Two steps of every model: what arrives as a sum, counts and others, and all of it as others. */
+static void sums_counts_and_others_arrive_together_and_once(void **state) {
+  (void)state;
+  for (const neuron_model *const *m = neuron_models(); *m; m++)
+    for (int twice = 0; twice < 2; twice++) {
+      double p[NEURON_PARAMETERS_MAX];
+      cells parts, whole;
+      defaults(*m, p);
+      start(&parts, *m, p, 0.1);
+      start(&whole, *m, p, 0.1);
+      parts.scale = 0.25;
+      parts.weight = 0.5;
+      for (int r = 0; r < (*m)->receptors; r++)
+        for (int i = 0; i < WIDTH; i++) {
+          const int sum = i % 23 - 9, count = i % 5 + r;
+          if (twice)
+            parts.sum[r][i] = sum;
+          else
+            ((int32_t *)parts.sum[r])[i] = sum;
+          parts.counts[r][i] = (uint8_t)count;
+          parts.input[r][i] = i % 3;
+          whole.input[r][i] = 0.25 * sum + 0.5 * count + i % 3; /* exact */
+        }
+      for (int step = 0; step < 2; step++) {
+        advance(&parts, *m, twice, WIDTH);
+        advance(&whole, *m, twice, WIDTH);
+        for (int r = 0; r < (*m)->receptors; r++) {
+          for (int i = 0; i < WIDTH; i++) {
+            assert_int_equal(parts.sum[r][i], 0);
+            parts.counts[r][i] = 0;
+            parts.input[r][i] = whole.input[r][i] = 0;
+          }
+        }
+      }
+      assert_memory_equal(parts.state, whole.state, sizeof parts.state);
+      assert_memory_equal(parts.state_single, whole.state_single, sizeof parts.state_single);
+      assert_memory_equal(parts.refractory, whole.refractory, sizeof parts.refractory);
+    }
 }
 
 /* ---- iaf_psc_exp ---------------------------------------------------------------------------- */
@@ -473,14 +520,24 @@ COMPILED_FOR(v3);
 COMPILED_FOR(v4);
 #endif
 
-static void random_input(cells *c, const neuron_model *model, uint64_t step) {
+static void random_input(cells *c, const neuron_model *model, bool twice, uint64_t step) {
   const double size = !strcmp(model->name, "shiu_lif") ? 4 : model->receptors == 1 ? 800 : 400;
   for (uint64_t i = 0; i < WIDTH; i++) {
     const uint64_t seed = step << 16 | i << 4;
     for (int r = 0; r < model->receptors; r++)
       c->input[r][i] = unit(seed + (uint64_t)r) < 0.2 ? size * (unit(seed + 8) - 0.3) : 0;
     c->current[i] = size / 2 * unit(seed + 9);
+    for (int r = 0; r < model->receptors; r++) {
+      const int sum = unit(seed + 10 + (uint64_t)r) < 0.1 ? (int)(40 * unit(seed + 9)) - 20 : 0;
+      if (twice)
+        c->sum[r][i] = sum;
+      else
+        ((int32_t *)c->sum[r])[i] = sum;
+      c->counts[r][i] = (uint8_t)(3 * unit(seed + 12 + (uint64_t)r));
+    }
   }
+  c->scale = size / 300;
+  c->weight = size / 70;
 }
 
 static void expect_same_bits(const neuron_model *other, bool twice) {
@@ -493,8 +550,8 @@ static void expect_same_bits(const neuron_model *other, bool twice) {
   start(&b, other, p, 0.1);
   assert_memory_equal(a.constants, b.constants, sizeof a.constants);
   for (uint64_t step = 0; step < 2000; step++) {
-    random_input(&a, own, step);
-    random_input(&b, own, step);
+    random_input(&a, own, twice, step);
+    random_input(&b, own, twice, step);
     const int count = step % 5 ? WIDTH : (int)(step % WIDTH);
     advance(&a, own, twice, count);
     advance(&b, other, twice, count);
@@ -528,6 +585,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_model_in_the_table_is_complete),
       cmocka_unit_test(defaults_are_sound_and_give_finite_constants),
+      cmocka_unit_test(sums_counts_and_others_arrive_together_and_once),
       cmocka_unit_test(a_membrane_decays_and_follows_a_current_as_the_closed_form),
       cmocka_unit_test(a_synaptic_current_moves_the_potential_as_the_closed_form),
       cmocka_unit_test(a_driven_neuron_fires_as_its_equations_integrated_otherwise),
