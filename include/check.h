@@ -5,6 +5,7 @@
 #ifndef SHINKEI_CHECK_H
 #define SHINKEI_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,5 +50,8 @@ LOCAL void *check_allocate_huge(size_t count, size_t size);
 /* Grow an array to hold at least `needed` elements of `size` bytes, doubling; contents stay.
  * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
 LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);
+
+/* Whether two paths name one file or folder that is there. */
+LOCAL bool check_same_file(const char *a, const char *b);
 
 #endif

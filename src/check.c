@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 static char message[4096];
 static void (*abort_hook)(int);
@@ -76,4 +77,9 @@ void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
   if (!moved) CHECK_ABORT("out of memory: an array of %zu x %zu bytes", grown, size);
   *capacity = grown;
   return moved;
+}
+
+bool check_same_file(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

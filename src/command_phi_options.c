@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char usage[] =
     "usage: shinkei phi --table FILE    [OPTION ...]   a transition table (JSON, CSV, HDF5)\n"
@@ -446,10 +445,8 @@ err phi_options_state(const char *text, int n, int64_t *state) {
 
 err phi_options_out(const phi_options *o) {
   const char *const read[] = {o->path, o->groups_path, o->owner_path};
-  struct stat out, in;
-  if (!o->out || stat(o->out, &out)) return OK;
   for (int k = 0; k < 3; k++)
-    if (read[k] && !stat(read[k], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+    if (o->out && read[k] && check_same_file(o->out, read[k]))
       return check_fail(ERR_USER, "phi: --out %s is a file that is read; it would be replaced",
                         o->out);
   return OK;

@@ -91,6 +91,22 @@ static err choose_background(perturbation *x) {
   return OK;
 }
 
+/* The table may be written, and is nothing that is read. */
+static err check_out(const perturbation *x) {
+  const perturb_options *o = x->options;
+  if (!o->out) return OK;
+  bool is_read = check_same_file(o->out, checkpoint_tell(x->from).path) ||
+                 check_same_file(o->out, o->partition);
+  for (int i = 0; i < x->m->projections; i++)
+    is_read =
+        is_read || (x->m->projection[i].file && check_same_file(o->out, x->m->projection[i].file));
+  for (int i = 0; i < x->m->inputs; i++)
+    is_read = is_read || (x->m->input[i].file && check_same_file(o->out, x->m->input[i].file));
+  if (is_read)
+    return check_fail(ERR_USER, "--out %s is a file that is read; it would be replaced", o->out);
+  return perturb_file_check(o->out, o->overwrite);
+}
+
 static err read_request(perturbation *x) {
   const perturb_options *o = x->options;
   err e = steps_of(x->m, "--bin", o->bin, 1, &x->bin);
@@ -99,7 +115,7 @@ static err read_request(perturbation *x) {
   if (e == OK) e = check_size(x);
   if (e == OK) e = perturb_nodes_check(x->m, &x->nodes);
   if (e == OK) e = choose_background(x);
-  if (e == OK && x->rank == 0) e = perturb_file_check(o->out, o->overwrite);
+  if (e == OK && x->rank == 0) e = check_out(x);
   if (e == OK) x->runs = o->repeats << x->nodes.count;
   return agree(x->comm, e);
 }

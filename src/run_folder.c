@@ -67,18 +67,12 @@ static err clear_earlier(const char *folder) {
   return checkpoint_in_folder(folder) ? checkpoint_clear_folder(folder) : OK;
 }
 
-/* One file or folder by two names. */
-static bool same(const char *a, const char *b) {
-  struct stat x, y;
-  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static err check_not_written(const char *folder, const model *m, const char *read,
                              model_place place) {
   for (int i = 0; read && i < FILES; i++) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-    if (same(path, read))
+    if (check_same_file(path, read))
       return model_fail(m->name, place, "file",
                         "%s: is in the output folder, where this run writes its own %s: give "
                         "another folder by --out",
@@ -105,7 +99,7 @@ err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const 
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
-    if (e == OK && !overwrite && !(home && same(folder, home))) e = check_empty(folder);
+    if (e == OK && !overwrite && !(home && check_same_file(folder, home))) e = check_empty(folder);
     if (e == OK) e = check_read(folder, m);
   }
   return agree(comm, e);
@@ -115,6 +109,6 @@ err run_folder_clear(MPI_Comm comm, const char *folder, const char *home) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
-  if (rank == 0 && !(home && same(folder, home))) e = clear_earlier(folder);
+  if (rank == 0 && !(home && check_same_file(folder, home))) e = clear_earlier(folder);
   return agree(comm, e);
 }

@@ -2,6 +2,7 @@
 """shinkei perturb: circuits whose transition table is known give exactly that table, and the Phi that
 is published for it; a table is what separate runs with given spikes show; it is the same bytes on any
 number of ranks, groups and threads and with any partition; what is wrong with a request is one message."""
+import glob
 import json
 import os
 import signal
@@ -299,6 +300,8 @@ def check_refusals(verdict, work):
         file.write("no checkpoint\n" * 100)
     out = work.path("xor-table.json")
     one_node = [folder, "--nodes", "A:0"]
+    checkpoint, other_name = glob.glob(f"{folder}/**/checkpoint*.h5", recursive=True)[0], work.path("ck.h5")
+    os.symlink(checkpoint, other_name)
     for name, pattern, options in (
             ("an unknown population", "no population 'D'; it has A, B, C",
              [folder, "--nodes", "D:0", "--bin", 1]),
@@ -318,6 +321,8 @@ def check_refusals(verdict, work):
              [*one_node, "--bin", 1, "--repeats", 2, "--background", "fixed"]),
             ("a table that is there", "--overwrite replaces it",
              [*one_node, "--bin", 1, "--out", out]),
+            ("a table in the place of the checkpoint", "ck.h5 is a file that is read",
+             [checkpoint, "--nodes", "A:0", "--bin", 1, "--overwrite", "--out", other_name]),
             ("more groups than ranks", "--groups 3: allowed are 1 to ",
              [*one_node, "--bin", 1, "--groups", 3]),
             ("no group", "--groups 0: a whole number from 1", [*one_node, "--bin", 1, "--groups", 0]),
