@@ -13,7 +13,10 @@ export OMPI_MCA_mpi_yield_when_idle=1
 # Stacks are read by frame pointers, which the code of libraries lacks: there only the place that
 # allocates is known. That is enough to tell Open MPI's leaks from ours, and 20 times as fast as to
 # unwind every stack.
-export ASAN_OPTIONS=abort_on_error=0:exitcode=99
+# Dynamic thread-local storage is left out: the runtimes of gcc 12 and clang 14 take some blocks of it for
+# those of a glibc before 2.25, by their address, and the leak sanitizer then crashes on them
+# (google/sanitizers, issue 1322).
+export ASAN_OPTIONS=abort_on_error=0:exitcode=99:intercept_tls_get_addr=0
 export LSAN_OPTIONS=suppressions=$source/tests/leaks.supp:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
@@ -23,15 +26,10 @@ cmake -S "$source" -B "$build" ${compiler:+-DCMAKE_C_COMPILER="$compiler"} -DCMA
   -DCMAKE_C_FLAGS_DEBUG="-O1 -g1" -DSHINKEI_SANITIZE=ON >"$work/log"
 cmake --build "$build" -j "$(nproc)" >>"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 
-# Rarely the leak sanitizer itself crashes at the end of a program that has used MPI (google/sanitizers,
-# issue 1353). Then, and only then, what failed runs once more.
-crashed() { grep -q 'LeakSanitizer has encountered a fatal error' "$1"; }
-again() { echo "note: LeakSanitizer crashed; what failed runs once more"; }
-
 failed=0
 test_all() { ctest --test-dir "$build" --no-tests=error --output-on-failure "$@" >"$work/tests" 2>&1; }
 export SHINKEI_PHI_NETWORKS=60
-test_all -R '^(test_.*|mpi_.*_3)$' -E speed -j 3 || { crashed "$work/tests" && again && test_all --rerun-failed; } || failed=1
+test_all -R '^(test_.*|mpi_.*_3)$' -E speed -j 3 || failed=1
 cat "$work/tests"
 
 simulate() { # ranks, threads
@@ -40,7 +38,7 @@ simulate() { # ranks, threads
 }
 for layout in "1 2" "2 1" "3 1"; do
   # shellcheck disable=SC2086
-  simulate $layout || { crashed "$work/run" && again && simulate $layout; } && continue
+  simulate $layout && continue
   echo "FAILED  $layout (ranks, threads)"
   cat "$work/run"
   failed=1
