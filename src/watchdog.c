@@ -16,7 +16,9 @@ enum { NAP_MILLISECONDS = 100, GRACE_SECONDS = 2 };
 
 static _Atomic(const char *) phase = "start";
 static atomic_llong last_step, lives;
-static atomic_bool watching;
+static bool watching; /* guarded by turn */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stopped;
 static pthread_t thread;
 static bool started;
 static int own_rank;
@@ -39,9 +41,19 @@ void watchdog_step(int64_t step) {
   live();
 }
 
-static void nap(double seconds) {
-  const struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-  nanosleep(&t, NULL);
+/* Sleep until a nap is over, or until watching ends: who stops the watch never waits for the nap.
+ */
+static bool nap(void) {
+  struct timespec end;
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  end.tv_nsec += NAP_MILLISECONDS * 1000000L;
+  end.tv_sec += end.tv_nsec / 1000000000;
+  end.tv_nsec %= 1000000000;
+  pthread_mutex_lock(&turn);
+  while (watching && pthread_cond_timedwait(&stopped, &turn, &end) == 0) continue;
+  const bool go_on = watching;
+  pthread_mutex_unlock(&turn);
+  return go_on;
 }
 
 static bool is_debugged(void) {
@@ -63,7 +75,7 @@ static void end_job(void) {
       "is ended (--watchdog sets the time).\n",
       own_rank, limit, (long long)atomic_load(&last_step), atomic_load(&phase));
   fflush(stderr);
-  nap(GRACE_SECONDS);
+  nanosleep(&(struct timespec){.tv_sec = GRACE_SECONDS}, NULL);
   _exit(ERR_ENVIRONMENT);
 }
 
@@ -72,15 +84,14 @@ static void *watch(void *unused) {
   const double seconds = NAP_MILLISECONDS / 1000.0;
   double silent = 0;
   long long before = atomic_load(&lives);
-  while (atomic_load(&watching)) {
-    nap(seconds);
+  while (nap()) {
     const long long now = atomic_load(&lives);
     silent = now == before ? silent + seconds : 0;
     before = now;
     if (silent < limit) continue;
     if (is_debugged())
       silent = 0;
-    else if (atomic_load(&watching))
+    else
       end_job();
   }
   return NULL;
@@ -91,14 +102,23 @@ void watchdog_start(int rank, double seconds) {
   own_rank = rank;
   limit = seconds;
   live();
-  atomic_store(&watching, true);
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&stopped, &clock);
+  pthread_condattr_destroy(&clock);
+  watching = true;
   started = pthread_create(&thread, NULL, watch, NULL) == 0;
   if (!started) fprintf(stderr, "shinkei: warning: rank %d: no watchdog: no thread for it\n", rank);
 }
 
 void watchdog_stop(void) {
   if (!started) return;
-  atomic_store(&watching, false);
+  pthread_mutex_lock(&turn);
+  watching = false;
+  pthread_cond_signal(&stopped);
+  pthread_mutex_unlock(&turn);
   pthread_join(thread, NULL);
+  pthread_cond_destroy(&stopped);
   started = false;
 }
