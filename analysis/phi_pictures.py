@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import sys
 
 import matplotlib
@@ -25,8 +26,16 @@ plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.righ
 
 
 def load(path):
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+    except OSError as fault:
+        sys.exit(f"{path}: {fault.strerror}")
+    except ValueError:
+        sys.exit(f"{path}: no JSON in it; a report of shinkei phi is needed")
+    if not isinstance(report, dict) or "measures" not in report:
+        sys.exit(f"{path}: no report of shinkei phi (there are no measures in it)")
+    return report
 
 
 def node_names(report, n):
@@ -112,7 +121,7 @@ def picture_structure(arguments):
         axis.scatter(x, y, s=60 + 500 * d["phi"] / largest, color=RED, zorder=2, edgecolor="white")
         axis.annotate(",".join(map(str, d["mechanism"])), (x, y), ha="center", va="center",
                       color="white", fontsize=7, zorder=3)
-    axis.set_aspect("equal")
+    axis.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
     axis.axis("off")
     axis.set_title(f"{len(distinctions)} distinctions, {structure['relations']} relations, "
                    f"Φ = {structure['value']:.4g} ibits\n(dots: mechanisms by φ; lines and areas: "
@@ -128,31 +137,59 @@ def measure_of(arguments, names):
     return names[0]
 
 
-def raster(axis, path, members):
+def open_hdf5(path):
     import h5py
-    with h5py.File(path) as file:
+    try:
+        return h5py.File(path)
+    except OSError as fault:
+        sys.exit(f"{path}: {os.strerror(fault.errno) if fault.errno else 'no HDF5 file'}")
+
+
+def raster(axis, path, chosen):
+    """Populations above one another, in the order of their names; chosen: {(population, node)}."""
+    with open_hdf5(path) as file:
+        if "spikes" not in file:
+            sys.exit(f"{path}: there is no group /spikes; a SONATA spike file has one")
         spikes = file["spikes"]
         groups = [spikes] if "timestamps" in spikes else [spikes[name] for name in sorted(spikes)]
-        for group in groups:
-            node = group["node_ids" if "node_ids" in group else "gids"][:]
-            time = group["timestamps"][:]
-            axis.plot(time / 1000, node, "|", color=FAINT, ms=2, mew=0.4)
-            chosen = np.isin(node, members)
-            axis.plot(time[chosen] / 1000, node[chosen], "|", color=INK, ms=3, mew=0.5)
-    axis.set(xlabel="time (s)", ylabel="neuron")
+        base = 0
+        for population, group in enumerate(groups):
+            node = group["node_ids" if "node_ids" in group else "gids"][:].astype(np.int64)
+            units = group["timestamps"].attrs.get("units", "ms")
+            units = units.decode() if isinstance(units, bytes) else units
+            time = group["timestamps"][:] / (1 if units[:1] == "s" else 1000)
+            member = np.isin(node, [i for k, i in chosen if k == population])
+            axis.plot(time, base + node, "|", color=FAINT, ms=2, mew=0.4)
+            axis.plot(time[member], base + node[member], "|", color=INK, ms=3, mew=0.5)
+            base += node.max() + 1 if len(node) else 0
+    axis.set(xlabel="time (s)", ylabel="neuron" if len(groups) == 1 else "neuron, by population")
+
+
+def window_seconds(file, path):
+    settings = file.attrs.get("settings", "")
+    settings = settings.decode() if isinstance(settings, bytes) else settings
+    found = re.search(r" width=(\S+) window=(\d+) step=", settings)
+    if not found:
+        sys.exit(f"{path}: no results of shinkei phi for many windows")
+    return float(found[1]) * int(found[2]) / 1000
 
 
 def picture_time(arguments):
     import h5py
     if len(arguments.files) != 2:
         sys.exit("time needs the HDF5 file of shinkei phi and the spike file")
-    with h5py.File(arguments.files[0]) as file:
+    path, spikes = arguments.files
+    with open_hdf5(path) as file:
+        length = window_seconds(file, path)
         names = [name for name in file if isinstance(file[name], h5py.Group) and "value" in file[name]]
         name = measure_of(arguments, names)
         begin = file["window_begin"][:] / 1000
-        value, mean = file[f"{name}/value"][:], file[f"{name}/surrogate_mean"][:]
-        low, high = file[f"{name}/low"][:], file[f"{name}/high"][:]
-        members = np.unique(file["members"][:])
+        # the last value holds to the end of its window
+        value, mean, low, high = (np.pad(file[f"{name}/{what}"][:], ((0, 0), (0, 1)), "edge")
+                                  for what in ("value", "surrogate_mean", "low", "high"))
+        size = file["members"].shape[1]
+        chosen = set(zip(file["populations"][:].ravel().tolist(), file["members"][:].ravel().tolist()))
+    begin = np.append(begin, begin[-1] + length)
     figure, (above, below) = plt.subplots(2, 1, figsize=(8, 5), sharex=True,
                                           gridspec_kw={"height_ratios": [1, 1.2]})
     for g, row in enumerate(value):
@@ -160,15 +197,17 @@ def picture_time(arguments):
             above.fill_between(begin, low[g], high[g], step="post", color=BLUE, alpha=0.2, lw=0)
         above.step(begin, row, where="post", color=BLUE, lw=1.5 if len(value) == 1 else 0.5,
                    alpha=1 if len(value) == 1 else 0.4)
-    if len(value) > 1:
+    if len(value) > 1 and np.isfinite(value).any():
         above.step(begin, np.nanmean(value, axis=0), where="post", color=INK, lw=1.5, label="mean")
     if np.isfinite(mean).any():
         above.step(begin, np.nanmean(mean, axis=0), where="post", color=RED, lw=1, ls="--",
                    label="shifted trains")
+    if above.get_legend_handles_labels()[0]:
         above.legend(frameon=False)
-    above.set(ylabel=name, title=f"{name} of {len(value)} group(s) of {len(members)} neurons")
-    raster(below, arguments.files[1], members)
-    save(figure, arguments, arguments.files[0])
+    groups = "1 group" if len(value) == 1 else f"{len(value)} groups"
+    above.set(ylabel=name, title=f"{name} of {groups} of {size} neurons")
+    raster(below, spikes, chosen)
+    save(figure, arguments, path)
 
 
 def picture_against(arguments):
@@ -179,8 +218,19 @@ def picture_against(arguments):
     names = list(reports[0]["measures"])
     chosen = [measure_of(arguments, names)] if arguments.measure else names
     figure, axes = plt.subplots(1, len(chosen), figsize=(3.2 * len(chosen), 2.8), squeeze=False)
-    reports.sort(key=lambda r: len(r["members"]) if what == "n" else r["sample_width"])
-    x = [len(r["members"]) if what == "n" else r["sample_width"] for r in reports]
+    for path, report in zip(paths, reports):
+        if "members" not in report and what == "bin":
+            sys.exit(f"{path}: a report of a table has no bin; allowed are reports of spikes or recordings")
+        missing = [name for name in chosen if name not in report["measures"]]
+        if missing:
+            sys.exit(f"{path}: there is no {missing[0]} in it, as in {paths[0]}")
+
+    def abscissa(report):
+        if what == "bin":
+            return report["sample_width"]
+        return len(report["members"]) if "members" in report else report["nodes"]
+    reports.sort(key=abscissa)
+    x = [abscissa(r) for r in reports]
     for axis, name in zip(axes[0], chosen):
         found = [r["measures"][name] for r in reports]
         value = np.array([f["value"] for f in found])
@@ -190,7 +240,7 @@ def picture_against(arguments):
         if all("surrogates" in f for f in found):
             axis.plot(x, [f["surrogates"]["mean"] for f in found], "--", color=RED, label="shifted trains")
         axis.plot(x, value, "o-", color=BLUE, label="measured")
-        short = [i for i, r in enumerate(reports) if not r["coverage"]["sufficient"]]
+        short = [i for i, r in enumerate(reports) if "coverage" in r and not r["coverage"]["sufficient"]]
         if short:
             axis.plot(np.array(x)[short], value[short], "o", mfc="white", mec=BLUE, label="data too few")
         axis.set(xlabel="nodes" if what == "n" else "bin (ms)", ylabel=f"{name} ({found[0]['unit']})")

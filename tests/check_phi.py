@@ -177,6 +177,15 @@ def check_experiments_and_pictures(verdict, work):
                               timeout=TIMEOUT, check=False)
         verdict.check(done.returncode == 0 and os.path.exists(out),
                       f"picture: {picture[0]} {done.stderr[-300:]}".rstrip())
+    phi("--table", work.path("a.json"), "--measures", "EI", "--out", work.path("plain.json"))
+    for arguments, words in ((["table", work.path("absent.json")], "absent.json: No such file"),
+                             (["structure", work.path("p.h5")], "no JSON in it"),
+                             (["time", work.path("p.h5"), work.path("p.h5")], "no results of shinkei phi"),
+                             (["against", "bin", work.path("plain.json")], "a table has no bin")):
+        done = subprocess.run(["/usr/bin/python3", os.path.join(SOURCE, "analysis", "phi_pictures.py"), *arguments],
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        verdict.check(done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr,
+                      f"picture refused: {words}" + ("" if words in done.stderr else f"; said {done.stderr[-300:]}"))
 
 
 def check_series(verdict, work):
