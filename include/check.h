@@ -51,6 +51,9 @@ LOCAL void *check_allocate_huge(size_t count, size_t size);
  * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
 LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);
 
+/* ERR_ENVIRONMENT where a file of this path could not be written, as far as can be told before. */
+LOCAL err check_writable_file(const char *path);
+
 /* Whether two paths name one file or folder that is there. */
 LOCAL bool check_same_file(const char *a, const char *b);
 

@@ -1,11 +1,14 @@
 #include "check.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char message[4096];
 static void (*abort_hook)(int);
@@ -77,6 +80,20 @@ void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
   if (!moved) CHECK_ABORT("out of memory: an array of %zu x %zu bytes", grown, size);
   *capacity = grown;
   return moved;
+}
+
+err check_writable_file(const char *path) {
+  struct stat there;
+  char *copy = strdup(path);
+  if (!copy) CHECK_ABORT("out of memory");
+  const char *folder = dirname(copy);
+  err e = OK;
+  if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+    e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: it is a folder", path);
+  else if (access(path, F_OK) == 0 ? access(path, W_OK) : access(folder, W_OK))
+    e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s: %s", path, folder, strerror(errno));
+  free(copy);
+  return e;
 }
 
 bool check_same_file(const char *a, const char *b) {

@@ -33,7 +33,7 @@ LOCAL err phi_options_parts(phi_options *o, int n);
 /* "1,0,1", n digits, node 0 first; "" or NULL: -1. */
 LOCAL err phi_options_state(const char *text, int n, int64_t *state);
 
-/* --out must be no file that is read. */
+/* --out must be no file that is read, and one that can be written. */
 LOCAL err phi_options_out(const phi_options *o);
 
 /* The three ways: one table; one or many groups of a recording or of spikes. COLLECTIVE.       */

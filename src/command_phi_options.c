@@ -371,6 +371,12 @@ static err check_together(phi_options *o) {
   if (!isnan(o->step) && isnan(o->window))
     return check_fail(ERR_USER, "phi: --step needs --window");
   if (!o->model_given) o->plan.gaussian = o->source == SOURCE_SERIES;
+  if (!spikes && !isnan(o->bin))
+    return check_fail(ERR_USER, "phi: --bin is for --spikes only; a series has its samples");
+  if (isnan(o->bin)) o->bin = 5;
+  if (!isnan(o->plan.prior) && (table || o->plan.gaussian))
+    return check_fail(ERR_USER, "phi: --prior is for --model binary, which counts transitions");
+  if (isnan(o->plan.prior)) o->plan.prior = 0.5;
   if (!o->plan.request.asked)
     o->plan.request.asked =
         table ? 1u << PHI_ASK_IIT4 | 1u << PHI_ASK_EFFECTIVE : 1u << PHI_SI | 1u << PHI_STAR;
@@ -378,10 +384,10 @@ static err check_together(phi_options *o) {
 }
 
 err phi_options_parse(int argc, char **argv, phi_options *o) {
-  *o = (phi_options){.bin = 5, .begin = NAN, .end = NAN, .window = NAN, .step = NAN};
+  *o = (phi_options){.bin = NAN, .begin = NAN, .end = NAN, .window = NAN, .step = NAN};
   o->candidates = 200;
   o->limit = 24 * 3600;
-  o->plan = (phi_plan){.lag = 1, .prior = 0.5, .state = -1, .bootstrap = 100, .surrogates = 20};
+  o->plan = (phi_plan){.lag = 1, .prior = NAN, .state = -1, .bootstrap = 100, .surrogates = 20};
   o->plan.block = 20;
   o->plan.seed = o->plan.request.seed = 1;
   o->plan.request.replicas = 8;
@@ -449,5 +455,5 @@ err phi_options_out(const phi_options *o) {
     if (o->out && read[k] && check_same_file(o->out, read[k]))
       return check_fail(ERR_USER, "phi: --out %s is a file that is read; it would be replaced",
                         o->out);
-  return OK;
+  return o->out ? check_writable_file(o->out) : OK;
 }

@@ -18,7 +18,7 @@ typedef struct {
   phi_sample sample;             /* columns of a series are its members */
   double begin, unit;            /* start; width of a sample [ms], 1 for a series */
   int64_t samples, window, step; /* all, of a window, from window to window */
-  int windows;
+  int windows, rank;
 } recording;
 
 static void get_data(void *context, int group, int window, int64_t *samples, double **value) {
@@ -84,6 +84,15 @@ static err choose_neurons(recording *r) {
   return e;
 }
 
+/* A time in whole samples. */
+static double samples_of(const recording *r, const char *option, double time) {
+  const double whole = round(time / r->unit);
+  if (r->rank == 0 && isfinite(time) && fabs(time / r->unit - whole) > 1e-6)
+    fprintf(stderr, "shinkei: warning: phi: --%s %.10g is no multiple of %.10g; %.10g is taken\n",
+            option, time, r->unit, whole * r->unit);
+  return whole;
+}
+
 /* Windows in whole samples. */
 static err divide_time(recording *r) {
   const phi_options *o = r->o;
@@ -105,8 +114,8 @@ static err divide_time(recording *r) {
                       "phi: from %g to %g there are %.10g samples; allowed are 2 to 4e9%s",
                       r->begin, end, count, spikes ? "" : ", within the recording");
   r->samples = (int64_t)count;
-  const double window = isnan(o->window) ? count : round(o->window / r->unit);
-  const double step = isnan(o->step) ? window : round(o->step / r->unit);
+  const double window = isnan(o->window) ? count : samples_of(r, "window", o->window);
+  const double step = isnan(o->step) ? window : samples_of(r, "step", o->step);
   if (window < 2 || window > count || step < 1 || step > 4e9)
     return check_fail(ERR_USER,
                       "phi: a window of %.10g samples, step %.10g, of %.10g in all; allowed are "
@@ -324,7 +333,7 @@ static int useful_cores(const recording *r, int64_t tasks, int ranks) {
 }
 
 err phi_command_recording(phi_options *o, int rank) {
-  recording r = {.o = o};
+  recording r = {.o = o, .rank = rank};
   int ranks;
   AGREE_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
   err e = agree(MPI_COMM_WORLD, open_recording(&r)); /* every rank reads the file for itself */

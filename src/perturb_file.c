@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <hdf5.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +23,7 @@ err perturb_file_check(const char *path, bool overwrite) {
   if (!path) return OK;
   if (access(path, F_OK) == 0 && !overwrite)
     return check_fail(ERR_USER, "%s exists; --overwrite replaces it", path);
-  char *copy = beside(path, ""), *folder = dirname(copy);
-  const err e = access(folder, W_OK) == 0
-                    ? OK
-                    : check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s: %s", path, folder,
-                                 strerror(errno));
-  free(copy);
-  return e;
+  return check_writable_file(path);
 }
 
 static double share(const perturb_table *t, size_t cell) {

@@ -459,6 +459,8 @@ def check_bad_input(verdict, work):
         (["--series", work.path("copy.csv")], "regularisation"),
         (["--series", work.path("nan.csv")], "nan.csv:2"),
         (["--series", work.path("copy.csv"), "--bogus"], "--bogus"),
+        (["--series", work.path("copy.csv"), "--bin", "5"], "--bin is for --spikes only"),
+        (["--series", work.path("copy.csv"), "--prior", "1"], "--prior is for --model binary"),
         ([], "--table"),
     ]
     for options, words in cases:
@@ -466,6 +468,11 @@ def check_bad_input(verdict, work):
         verdict.check(done.returncode == 2 and words in done.stderr
                       and done.stderr.count("shinkei: error") == 1,
                       f"refused: {words}" + ("" if words in done.stderr else f"; said {done.stderr}"))
+    for out, words in ((work.path("absent/a.json"), "absent: No such file"), (work.path("."), "it is a folder")):
+        done = phi("--table", work.path("not_read.json"), "--out", out)
+        verdict.check(done.returncode == 3 and words in done.stderr, f"before anything is read: {words}")
+    done = phi("--spikes", few, "--nodes", "0-2", "--bin", "30", "--window", "100", "--out", work.path("few30.h5"))
+    verdict.check("--window 100 is no multiple of 30; 90 is taken" in done.stderr, "a rounded window is told")
     done = phi("--series", work.path("copy.csv"), "--regularise", "0.01", "--bootstrap", "0")
     verdict.check(done.returncode == 0 and json.loads(done.stdout)["regularisation"] == 0.01,
                   "a singular covariance is regularised where asked, and the report says so")
