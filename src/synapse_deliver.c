@@ -80,21 +80,23 @@ prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   __builtin_prefetch(&b->run[c->run + 1]);
 }
 
-/* Two targets are one load, a weight is extended by its own, and sums are written out: of the ways
- * that were measured, the one of the fewest instructions. The last synapse is taken again, as 0
- * where it had a partner: cheaper than a branch. */
+/* A load of its own, which extends the sign: fewer instructions than from the pair. */
+static inline int32_t weight_of(const uint32_t *synapse) {
+  int16_t weight;
+  memcpy(&weight, (const char *)synapse + 2, sizeof weight);
+  return weight;
+}
+
+/* Two targets are one load. The last synapse is taken again, as 0 where it had a partner: cheaper
+ * than a branch. */
 static inline void deliver_narrow(const uint32_t *restrict s, uint32_t count,
                                   int32_t *restrict input) {
-  const int16_t *half = (const int16_t *)s; /* the odd ones are weights */
   const uint32_t even = count & ~1u;
   for (uint32_t k = 0; k < even; k += 2) {
     uint64_t pair;
     memcpy(&pair, s + k, sizeof pair);
-    const uint32_t first = pair & 0xffff, second = pair >> 32 & 0xffff;
-    int32_t sum = input[first] + half[2 * k + 1];
-    input[first] = sum;
-    sum = input[second] + half[2 * k + 3];
-    input[second] = sum;
+    input[pair & 0xffff] += weight_of(s + k);
+    input[pair >> 32 & 0xffff] += weight_of(s + k + 1);
   }
   const uint32_t last = s[count - 1];
   input[last & 0xffff] += count & 1 ? (int32_t)last >> 16 : 0;
