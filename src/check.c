@@ -84,14 +84,16 @@ void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
 
 err check_writable_file(const char *path) {
   struct stat there;
+  const bool exists = stat(path, &there) == 0;
+  if (exists && S_ISDIR(there.st_mode))
+    return check_fail(ERR_ENVIRONMENT, "%s cannot be written: it is a folder", path);
   char *copy = strdup(path);
   if (!copy) CHECK_ABORT("out of memory");
-  const char *folder = dirname(copy);
-  err e = OK;
-  if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
-    e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: it is a folder", path);
-  else if (access(path, F_OK) == 0 ? access(path, W_OK) : access(folder, W_OK))
-    e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s: %s", path, folder, strerror(errno));
+  const char *decides = exists ? path : dirname(copy);
+  const err e = access(decides, W_OK) == 0
+                    ? OK
+                    : check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s: %s", path, decides,
+                                 strerror(errno));
   free(copy);
   return e;
 }

@@ -41,8 +41,7 @@ void watchdog_step(int64_t step) {
   live();
 }
 
-/* Sleep until a nap is over, or until watching ends: who stops the watch never waits for the nap.
- */
+/* Sleep for a nap, or until watching ends: who ends it never waits for the nap. */
 static bool nap(void) {
   struct timespec end;
   clock_gettime(CLOCK_MONOTONIC, &end);
