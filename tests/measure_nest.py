@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""Rates of the full-scale cortical microcircuit in NEST, of the network that a seed of NEST's gives: how
+far its own networks lie apart says what a deviation of ours from one of them means.
+
+    measure_nest.py SEED [--begin 1100] [--end 3100] [--scale 1]
+
+Needs NEST 3 (`import nest`; it is not needed by anything else here), at full scale 12 GB of memory, and on
+two cores about half an hour. NEST's networks depend on the number of threads too."""
+import argparse
+import math
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "jobs", "microcircuit"))
+import generate
+
+
+def create(nest, scale):
+    mean, deviation = generate.INITIAL_POTENTIAL["optimized"]
+    neuron = {key: value for key, value in generate.NEURON.items() if key != "tau_syn"}
+    neuron |= {"tau_syn_ex": generate.NEURON["tau_syn"], "tau_syn_in": generate.NEURON["tau_syn"]}
+    populations = []
+    for i, size in enumerate(generate.SIZES):
+        current = generate.lost_current(i, scale) + (1 - math.sqrt(scale)) * generate.external_current(i)
+        populations.append(nest.Create("iaf_psc_exp", round(size * scale), {**neuron, "I_e": current}))
+        populations[i].V_m = nest.random.normal(mean[i], deviation[i])
+    recorder = nest.Create("spike_recorder")
+    poisson = nest.Create("poisson_generator", 8)
+    poisson.rate = [generate.EXTERNAL_RATE * round(k * scale) for k in generate.EXTERNAL_INDEGREES]
+    return populations, recorder, poisson
+
+
+def connect(nest, populations, scale):
+    # One model a sign: NEST keeps the synapses of a model together.
+    for name in ("excitatory", "inhibitory"):
+        nest.CopyModel("static_synapse", name)
+    for target in range(8):
+        for source in range(8):
+            total = round(generate.full_synapses(target, source) * scale * scale)
+            if total == 0:
+                continue
+            weight = generate.mean_weight(target, source) / math.sqrt(scale)
+            inhibitory = weight < 0
+            delay = generate.DELAY_INHIBITORY if inhibitory else generate.DELAY_EXCITATORY
+            nest.Connect(populations[source], populations[target], {"rule": "fixed_total_number", "N": total}, {
+                "synapse_model": "inhibitory" if inhibitory else "excitatory",
+                "weight": nest.math.redraw(nest.random.normal(weight, abs(weight) * generate.WEIGHT_CV),
+                                           min=-math.inf if inhibitory else 0.0,
+                                           max=0.0 if inhibitory else math.inf),
+                "delay": nest.math.redraw(nest.random.normal(delay, delay * generate.DELAY_CV),
+                                          min=nest.resolution / 2, max=math.inf)})
+
+
+def connect_devices(nest, populations, recorder, poisson, scale):
+    weight = generate.weight_of_psp(generate.PSP) / math.sqrt(scale)
+    for population in populations:
+        nest.Connect(population, recorder)
+    for population, source in zip(populations, poisson):
+        nest.Connect(source, population, syn_spec={"weight": weight, "delay": generate.DELAY_EXCITATORY})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--begin", type=float, default=1100.0, help="[ms]")
+    parser.add_argument("--end", type=float, default=3100.0, help="[ms]")
+    parser.add_argument("--scale", type=float, default=1.0, help="of neurons and in-degrees")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    try:
+        import nest
+    except ImportError as fault:
+        sys.exit(f"NEST 3 is needed: {fault}")
+    nest.ResetKernel()
+    nest.set(local_num_threads=options.threads, resolution=0.1, rng_seed=options.seed)
+    populations, recorder, poisson = create(nest, options.scale)
+    connect(nest, populations, options.scale)
+    connect_devices(nest, populations, recorder, poisson, options.scale)
+    print(f"{nest.num_connections} connections", flush=True)
+    nest.Simulate(options.end)
+    senders, times = recorder.events["senders"], recorder.events["times"]
+    senders = senders[(times > options.begin) & (times <= options.end)]
+    for name, population in zip(generate.POPULATIONS, populations):
+        first, last = population[0].global_id, population[-1].global_id
+        count = ((senders >= first) & (senders <= last)).sum()
+        print(f"{name:5} {1000 * count / len(population) / (options.end - options.begin):.4f} spikes/s")
+
+
+if __name__ == "__main__":
+    main()
