@@ -7,16 +7,20 @@
  *   big-endian     node 0 varies slowest
  * and is checked against state labels where the file has them. Held little-endian.
  *
- * JSON  {"tpm": [[...], ...], "order": "little-endian",   required, unless the caller declares it
- *        "cm": [[...], ...],         optional, n x n of 0 and 1: cm[i][j] = 1 is an edge from i to
- * j "state": [...],             optional, the current state, node 0 first "states": ["00", ...],
- * optional labels of the rows, node 0 first, checked "name": "..."}              optional;
- * "nodes" (names of the nodes) and "about" (where the table comes from, anything) may be there and
- * are not looked at; any other key is an error CSV   one row a line, separated by commas,
- * semicolons or blanks; "# order: little-endian" before them; lines of # are comments. A first line
- * that starts with `state` is a header, and each row then starts with its label; one without any
- * number is names. An empty cell is an error. HDF5  /tpm with a text attribute `order`, optionally
- * /cm and /state.
+ * JSON:
+ *   "tpm": [[...], ...]
+ *   "order": "little-endian"    required, unless the caller declares it
+ *   "cm": [[...], ...]          optional, n x n of 0 and 1: cm[i][j] = 1 is an edge from i to j
+ *   "state": [...]              optional, the current state, node 0 first
+ *   "states": ["00", ...]       optional labels of the rows, node 0 first, checked
+ *   "name", "nodes", "about"    optional: its name, names of the nodes, where it comes from
+ * Any other key is an error.
+ *
+ * CSV: one row a line, separated by commas, semicolons or blanks; "# order: little-endian" before
+ * them; lines of # are comments. A first line that starts with `state` is a header, and each row
+ * then starts with its label; one without any number is names. An empty cell is an error.
+ *
+ * HDF5: /tpm with a text attribute `order`, optionally /cm and /state.
  *
  * Every fault is ERR_USER with the file, and the line, row or key. Nothing is to be freed then.  */
 #ifndef SHINKEI_PHI_TABLE_H
