@@ -179,6 +179,10 @@ LOCAL err model_parse(const char *name, const char *text, size_t length, int set
 LOCAL err model_read_file(const char *path, char **text, size_t *length);
 LOCAL void model_free(model *m);
 
+/* What the model calls the file of edges or spikes that stands at `path`, and where; NULL if it
+ * reads no such file. Borrowed. */
+LOCAL const char *model_reads(const model *m, const char *path, model_place *place);
+
 /* Write the effective model, defaults included, as YAML that model_parse takes again and that
  * gives the same model.                                                                      */
 LOCAL err model_write(const model *m, FILE *file);

@@ -123,20 +123,13 @@ static bool is_partition(const char *path) {
 /* On rank 0. MPI's own error would not say why it cannot be written. */
 static err check_writable(const char *path) {
   struct stat found;
-  const bool exists = stat(path, &found) == 0;
-  if (exists && !S_ISDIR(found.st_mode) && (!S_ISREG(found.st_mode) || found.st_size > 0) &&
-      !is_partition(path))
+  if (stat(path, &found) == 0 && !S_ISDIR(found.st_mode) &&
+      (!S_ISREG(found.st_mode) || found.st_size > 0) && !is_partition(path))
     return check_fail(ERR_USER,
                       "the partition file %s cannot be written: what is there is no partition, and "
                       "would be lost",
                       path);
-  FILE *file = fopen(path, "ab");
-  if (!file)
-    return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written: %s", path,
-                      strerror(errno));
-  fclose(file);
-  if (!exists) unlink(path);
-  return OK;
+  return check_writable_file(path);
 }
 
 err partition_check_file(MPI_Comm comm, const char *file) {

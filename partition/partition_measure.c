@@ -21,14 +21,10 @@ typedef struct {
   uint32_t gid, other;
 } pair;
 
-typedef struct { /* `synapses` of neuron gid end in the part */
-  uint32_t gid, part;
+typedef struct { /* `synapses` of `from`, a neuron or a part, end in the part */
+  uint32_t from, part;
   uint64_t synapses;
 } reach;
-
-typedef struct { /* a neuron of one part has an explicit target in the other */
-  uint32_t from, to;
-} traffic;
 
 typedef struct {
   MPI_Comm comm;
@@ -40,7 +36,7 @@ typedef struct {
                          part of the target                                                     */
   uint64_t *cut;  /* [populations] explicit synapses between parts, by population of the source */
   uint64_t *hits; /* [populations x parts] neurons that reach a part, not theirs, explicitly */
-  traffic *sends; /* [senders] of the parts of this rank's slice of them, in order, each once */
+  reach *sends;   /* [senders] from the parts of this rank's slice of them, in order, each once */
   size_t senders;
   bool *by_rule;    /* [projections] measured by expectation                                  */
   double *log_miss; /* [populations x parts] probability that a neuron has no target by rule in
@@ -66,11 +62,11 @@ static uint32_t owner_of(const measure *s, uint32_t gid) {
 
 static int compare_reach(const void *a, const void *b) {
   const reach *x = a, *y = b;
-  if (x->gid != y->gid) return x->gid < y->gid ? -1 : 1;
+  if (x->from != y->from) return x->from < y->from ? -1 : 1;
   return (x->part > y->part) - (x->part < y->part);
 }
 
-/* Add up reaches of the same neuron and part; returns how many are left. */
+/* Add up reaches from and to the same, in order; returns how many are left. */
 static size_t merge(reach *list, size_t count) {
   size_t kept = 0;
   qsort(list, count, sizeof *list, compare_reach);
@@ -79,21 +75,6 @@ static size_t merge(reach *list, size_t count) {
       list[kept - 1].synapses += list[i].synapses;
     else
       list[kept++] = list[i];
-  return kept;
-}
-
-static int compare_traffic(const void *a, const void *b) {
-  const traffic *x = a, *y = b;
-  if (x->from != y->from) return x->from < y->from ? -1 : 1;
-  return (x->to > y->to) - (x->to < y->to);
-}
-
-/* In order, each once; returns how many are left. */
-static size_t drop_repeats(traffic *list, size_t count) {
-  size_t kept = 0;
-  qsort(list, count, sizeof *list, compare_traffic);
-  for (size_t i = 0; i < count; i++)
-    if (kept == 0 || compare_traffic(&list[kept - 1], &list[i]) != 0) list[kept++] = list[i];
   return kept;
 }
 
@@ -138,20 +119,20 @@ static reach *collect_reaches(const measure *s, const network *n, size_t *count)
 static void measure_explicit(measure *s, const network *n) {
   size_t count, sends = 0;
   reach *list = collect_reaches(s, n, &count);
-  traffic *send = check_allocate(count, sizeof *send);
+  reach *send = check_allocate(count, sizeof *send);
   for (size_t i = 0; i < count; i++) {
-    const int population = model_population_of(s->m, list[i].gid);
-    const uint32_t home = owner_of(s, list[i].gid);
+    const int population = model_population_of(s->m, list[i].from);
+    const uint32_t home = owner_of(s, list[i].from);
     s->incoming[entry(s, population, (int)list[i].part)] += list[i].synapses;
     if (list[i].part == home) continue;
     s->cut[population] += list[i].synapses;
     s->hits[entry(s, population, (int)list[i].part)]++;
-    send[sends++] = (traffic){home, list[i].part};
+    send[sends++] = (reach){home, list[i].part, list[i].synapses};
   }
   free(list);
-  sends = drop_repeats(send, sends);
+  sends = merge(send, sends);
   s->sends = to_slices(s, (uint32_t)s->p->parts, sizeof *send, sends, send, &s->senders);
-  s->senders = drop_repeats(s->sends, s->senders);
+  s->senders = merge(s->sends, s->senders);
 }
 
 static void count_neurons(measure *s) {
@@ -284,7 +265,7 @@ static int most_neighbours(const measure *s) {
     if (!has_neurons(s, (int)from)) continue;
     memset(sends, 0, parts * sizeof *sends);
     for (; next < s->senders && s->sends[next].from == from; next++)
-      sends[s->sends[next].to] = true;
+      sends[s->sends[next].part] = true;
     const int neighbours = count_neighbours(s, by_rule, (int)from, sends);
     if (neighbours > mine) mine = neighbours;
   }

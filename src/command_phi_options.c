@@ -353,8 +353,9 @@ static err check_together(phi_options *o) {
                       "--help tells more");
   if (spikes && (o->nodes != NULL) + (o->size != 0) + (o->groups_path != NULL) != 1)
     return check_fail(ERR_USER, "phi: --spikes needs one of --nodes and --sample, or --groups");
-  if (!spikes && (o->size || o->by_given || o->owner_path || o->groups_path || o->silent))
-    return check_fail(ERR_USER, "phi: --sample, --groups, --by, --partition-file and "
+  if (!spikes &&
+      (o->size || o->by_given || o->owner_path || o->groups_path || o->silent || !isnan(o->bin)))
+    return check_fail(ERR_USER, "phi: --sample, --groups, --by, --partition-file, --bin and "
                                 "--allow-silent are for --spikes only");
   if (o->silent && o->size)
     return check_fail(ERR_USER, "phi: --allow-silent is for --nodes and --groups; --sample draws "
@@ -371,8 +372,6 @@ static err check_together(phi_options *o) {
   if (!isnan(o->step) && isnan(o->window))
     return check_fail(ERR_USER, "phi: --step needs --window");
   if (!o->model_given) o->plan.gaussian = o->source == SOURCE_SERIES;
-  if (!spikes && !isnan(o->bin))
-    return check_fail(ERR_USER, "phi: --bin is for --spikes only; a series has its samples");
   if (isnan(o->bin)) o->bin = 5;
   if (!isnan(o->plan.prior) && (table || o->plan.gaussian))
     return check_fail(ERR_USER, "phi: --prior is for --model binary, which counts transitions");

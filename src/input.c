@@ -356,8 +356,7 @@ static const block_input *counted_input(const input_block *b, int population, in
   return NULL;
 }
 
-/* Its counts of neurons first .. first + count - 1; `covered` is for those that it reaches in part.
- */
+/* Its counts of neurons first .. first + count - 1; in `covered`, where it reaches not all. */
 static const uint8_t *counts_of(const input_block *b, const block_input *in, uint32_t first,
                                 uint32_t count, uint8_t *covered) {
   const uint8_t *counts = counts_at(b, (int)(b->step % POISSON_STEPS), 0);

@@ -45,6 +45,19 @@ err model_fail(const char *name, model_place place, const char *key, const char 
   return check_fail(ERR_USER, "%s: %s", model_place_text(name, place, key, text), message);
 }
 
+const char *model_reads(const model *m, const char *path, model_place *place) {
+  for (int i = 0; i < m->projections; i++) {
+    *place = m->projection[i].file_place;
+    if (m->projection[i].file && check_same_file(m->projection[i].file, path))
+      return m->projection[i].file;
+  }
+  for (int i = 0; i < m->inputs; i++) {
+    *place = m->input[i].file_place;
+    if (m->input[i].file && check_same_file(m->input[i].file, path)) return m->input[i].file;
+  }
+  return NULL;
+}
+
 err model_setting_split(char *text, model_setting *setting) {
   char *equals = strchr(text, '=');
   if (!equals || equals == text)

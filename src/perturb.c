@@ -95,14 +95,9 @@ static err choose_background(perturbation *x) {
 static err check_out(const perturbation *x) {
   const perturb_options *o = x->options;
   if (!o->out) return OK;
-  bool is_read = check_same_file(o->out, checkpoint_tell(x->from).path) ||
-                 check_same_file(o->out, o->partition);
-  for (int i = 0; i < x->m->projections; i++)
-    is_read =
-        is_read || (x->m->projection[i].file && check_same_file(o->out, x->m->projection[i].file));
-  for (int i = 0; i < x->m->inputs; i++)
-    is_read = is_read || (x->m->input[i].file && check_same_file(o->out, x->m->input[i].file));
-  if (is_read)
+  model_place place;
+  if (check_same_file(o->out, checkpoint_tell(x->from).path) ||
+      check_same_file(o->out, o->partition) || model_reads(x->m, o->out, &place))
     return check_fail(ERR_USER, "--out %s is a file that is read; it would be replaced", o->out);
   return perturb_file_check(o->out, o->overwrite);
 }

@@ -67,28 +67,20 @@ static err clear_earlier(const char *folder) {
   return checkpoint_in_folder(folder) ? checkpoint_clear_folder(folder) : OK;
 }
 
-static err check_not_written(const char *folder, const model *m, const char *read,
-                             model_place place) {
-  for (int i = 0; read && i < FILES; i++) {
+/* What the model reads is nothing that the run writes. */
+static err check_read(const char *folder, const model *m) {
+  model_place place;
+  for (int i = 0; i < FILES; i++) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-    if (check_same_file(path, read))
+    const char *read = model_reads(m, path, &place);
+    if (read)
       return model_fail(m->name, place, "file",
                         "%s: is in the output folder, where this run writes its own %s: give "
                         "another folder by --out",
                         read, files[i]);
   }
   return OK;
-}
-
-/* What the model reads is nothing that the run writes. */
-static err check_read(const char *folder, const model *m) {
-  err e = OK;
-  for (int i = 0; i < m->projections && e == OK; i++)
-    e = check_not_written(folder, m, m->projection[i].file, m->projection[i].file_place);
-  for (int i = 0; i < m->inputs && e == OK; i++)
-    e = check_not_written(folder, m, m->input[i].file, m->input[i].file_place);
-  return e;
 }
 
 err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const char *home,

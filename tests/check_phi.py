@@ -459,7 +459,7 @@ def check_bad_input(verdict, work):
         (["--series", work.path("copy.csv")], "regularisation"),
         (["--series", work.path("nan.csv")], "nan.csv:2"),
         (["--series", work.path("copy.csv"), "--bogus"], "--bogus"),
-        (["--series", work.path("copy.csv"), "--bin", "5"], "--bin is for --spikes only"),
+        (["--series", work.path("copy.csv"), "--bin", "5"], "--bin and --allow-silent are for --spikes only"),
         (["--series", work.path("copy.csv"), "--prior", "1"], "--prior is for --model binary"),
         ([], "--table"),
     ]
