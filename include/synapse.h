@@ -2,8 +2,9 @@
  *
  * A static synapse is 4 bytes: 16 bits of target inside the block, 16 bits of fixed-point weight
  * (in double precision 8 bytes: 16 and 48). Synapses lie by (source, delay, receptor, target);
- * those of one source, delay and receptor are a run, whose header of 4 bytes holds delay, receptor,
- * count.
+ * those of one source, delay and receptor are a run. Its header (delay, receptor, count) lies right
+ * before it, in the place of a synapse: in a table of its own it would be a second miss of the
+ * cache and of the page table in every run.
  *
  * A spike is not scattered into future slots: it is a cursor that waits in a wheel until its next
  * run is due, is delivered, and moves on. All writes of a step thus go to one small array, in
@@ -15,6 +16,8 @@
 
 #include "network.h"
 
+#include <string.h>
+
 enum { SYNAPSE_BLOCK_NEURONS = 65536 };
 
 typedef struct {       /* 4 bytes */
@@ -24,9 +27,9 @@ typedef struct {       /* 4 bytes */
   uint16_t last : 1; /* of its source in this block */
 } synapse_run;
 
-typedef struct {       /* a spike under way */
-  uint32_t run, first; /* header of the run that it will deliver next; first synapse of that */
-  uint32_t count;      /* synapses of that run */
+typedef struct {  /* a spike under way */
+  uint32_t place; /* of the header of the run that it will deliver next */
+  uint32_t count; /* synapses of that run */
 } synapse_cursor;
 
 typedef struct {
@@ -39,12 +42,11 @@ typedef struct {
   bool wide;        /* 8 bytes a synapse, int64 input */
   int receptors;
   uint32_t synapses, runs, sources;
-  void *synapse;           /* [synapses] uint32_t or uint64_t: weight << 16 | target */
-  synapse_run *run;        /* [runs] */
-  uint32_t *source;        /* [sources] gid, ascending */
-  uint32_t *first_run;     /* [sources + 1] */
-  uint32_t *first_synapse; /* [sources + 1] */
-  int bucket_shift;        /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
+  void *synapse;    /* [runs + synapses] uint32_t or uint64_t: a run's header (synapse_header), then
+                       its synapses: weight << 16 | target */
+  uint32_t *source; /* [sources] gid, ascending */
+  uint32_t *first;  /* [sources + 1] place of the header of its first run */
+  int bucket_shift; /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
   uint32_t *bucket;
   void *input;        /* [receptors][neurons] int32 or int64: weights that arrive in this step; who
                          takes them sets them to 0 */
@@ -53,9 +55,17 @@ typedef struct {
   synapse_slot *slot; /* [slots], by due step mod slots */
 } synapse_block;
 
+/* The header at a place of the block that holds one. */
+LOCAL static inline synapse_run synapse_header(const synapse_block *block, uint32_t place) {
+  synapse_run run;
+  memcpy(&run, (const char *)block->synapse + (size_t)place * (block->wide ? 8 : 4), sizeof run);
+  return run;
+}
+
 /* Compile the in-edges of gid[neurons] (block order; every gid owned by this rank). Peak memory
  * beside the result: one or two bytes a synapse. ERR_USER (not agreed) where inputs of one step
- * could overflow or the block has 2^32 synapses. Thread-safe for distinct blocks. */
+ * could overflow or the block's synapses and runs are 2^32 or more. Thread-safe for distinct
+ * blocks. */
 LOCAL err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid,
                         synapse_block *block);
 LOCAL void synapse_free(synapse_block *block);

@@ -9,8 +9,8 @@ static const double THREAD_BYTES = 20e6; /* buffers of the build and of the step
 /* Run headers and source tables of one population as source: a (source, block) pair has k synapses
  * on average, over d delays; with Poisson numbers d (1 - exp(-k/d)) runs are not empty. */
 static double table_bytes(const network *n, int population, double blocks) {
-  const double RUN = 4, SOURCE = 16; /* [B] header; gid, first run, first synapse, bucket */
   const model *m = network_model(n);
+  const double RUN = m->double_precision ? 8 : 4, SOURCE = 12; /* [B] header; gid, first, bucket */
   const double sources = m->population[population].size;
   double synapses = 0, delays = 1;
   for (int j = 0; j < m->projections; j++) {

@@ -28,16 +28,16 @@ static err too_many(void) {
                     SYNAPSE_BLOCK_NEURONS);
 }
 
-/* The sources of the block, ascending, with their numbers of synapses in first_synapse[i + 1]. */
+/* The sources of the block, ascending, with their numbers of synapses in first[i + 1]. */
 static void take_counts(builder *w, const uint32_t *count) {
   synapse_block *b = w->b;
   for (uint32_t g = 0; g < w->all; g++) b->sources += count[g] > 0;
   b->source = check_allocate(b->sources, sizeof *b->source);
-  b->first_synapse = check_allocate((size_t)b->sources + 1, sizeof *b->first_synapse);
+  b->first = check_allocate((size_t)b->sources + 1, sizeof *b->first);
   for (uint32_t g = 0, i = 0; g < w->all; g++) {
     if (count[g] == 0) continue;
     b->source[i] = g;
-    b->first_synapse[++i] = count[g];
+    b->first[++i] = count[g];
   }
 }
 
@@ -88,11 +88,11 @@ static err count_sparse(builder *w) {
   b->synapses = (uint32_t)count;
   for (size_t i = 0; i < count; i++) b->sources += i == 0 || source[i] != source[i - 1];
   b->source = check_allocate(b->sources, sizeof *b->source);
-  b->first_synapse = check_allocate((size_t)b->sources + 1, sizeof *b->first_synapse);
+  b->first = check_allocate((size_t)b->sources + 1, sizeof *b->first);
   uint32_t s = 0;
   for (size_t i = 0; i < count; i++) {
     if (i == 0 || source[i] != source[i - 1]) b->source[s++] = source[i];
-    b->first_synapse[s]++;
+    b->first[s]++;
   }
   free_edges(&edges);
   return OK;
@@ -100,7 +100,7 @@ static err count_sparse(builder *w) {
 
 static void index_sources(builder *w) {
   synapse_block *b = w->b;
-  for (uint32_t i = 0; i < b->sources; i++) b->first_synapse[i + 1] += b->first_synapse[i];
+  for (uint32_t i = 0; i < b->sources; i++) b->first[i + 1] += b->first[i];
   while ((w->all >> b->bucket_shift) > 2 * (uint64_t)b->sources + 64) b->bucket_shift++;
   const uint32_t buckets = (w->all >> b->bucket_shift) + 1;
   b->bucket = check_allocate((size_t)buckets + 1, sizeof *b->bucket);
@@ -230,9 +230,9 @@ static inline int key_at(const builder *w, uint32_t i) {
 }
 
 typedef struct { /* scratch for the sorting of one source's synapses */
-  size_t capacity, run_capacity;
+  size_t capacity;
   uint64_t *order; /* key << 32 | place, then place */
-  uint64_t *moved;
+  void *moved;     /* synapses in that order */
   uint32_t *count; /* [keys + 1] */
 } sorter;
 
@@ -257,52 +257,100 @@ static void sort_keys(const builder *w, uint32_t first, uint32_t n, sorter *s) {
   }
 }
 
-static void append_runs(builder *w, uint32_t n, sorter *s) {
-  synapse_block *b = w->b;
+/* Runs of all sources: a header counts no more than UINT16_MAX synapses. */
+static uint64_t count_runs(const builder *w) {
+  typedef struct {
+    uint32_t source, count;
+  } last_seen;
+  last_seen *seen = check_allocate((size_t)w->keys, sizeof *seen);
+  uint64_t runs = 0;
+  for (uint32_t i = 0; i < w->b->sources; i++)
+    for (uint32_t k = w->b->first[i]; k < w->b->first[i + 1]; k++) {
+      last_seen *key = &seen[key_at(w, k)];
+      if (key->source != i) *key = (last_seen){.source = i};
+      runs += key->count++ % UINT16_MAX == 0;
+    }
+  free(seen);
+  return runs;
+}
+
+/* One past the run that begins with the i-th of n sorted synapses. */
+static uint32_t run_end(const sorter *s, uint32_t i, uint32_t n) {
+  const uint64_t key = s->order[i] >> 32;
+  uint32_t end = i + 1;
+  while (end < n && s->order[end] >> 32 == key && end - i < UINT16_MAX) end++;
+  return end;
+}
+
+/* Write n sorted synapses as runs from `place` on. */
+static void write_runs(const builder *w, uint32_t place, uint32_t n, const sorter *s) {
+  const synapse_block *b = w->b;
+  const size_t size = b->wide ? 8 : 4;
+  char *to = (char *)b->synapse + place * size;
   for (uint32_t i = 0, end; i < n; i = end) {
     const uint32_t key = (uint32_t)(s->order[i] >> 32);
-    for (end = i + 1; end < n && s->order[end] >> 32 == key && end - i < UINT16_MAX;) end++;
-    b->run = check_grow(b->run, &s->run_capacity, (size_t)b->runs + 1, sizeof *b->run);
-    b->run[b->runs++] = (synapse_run){.count = (uint16_t)(end - i),
-                                      .delay = (uint16_t)(key / (uint32_t)b->receptors + 1) & 8191,
-                                      .receptor = key % (uint32_t)b->receptors & 3,
-                                      .last = end == n};
+    end = run_end(s, i, n);
+    const synapse_run run = {.count = (uint16_t)(end - i),
+                             .delay = (uint16_t)(key / (uint32_t)b->receptors + 1) & 8191,
+                             .receptor = key % (uint32_t)b->receptors & 3,
+                             .last = end == n};
+    memset(to, 0, size);
+    memcpy(to, &run, sizeof run);
+    memcpy(to + size, (const char *)s->moved + i * size, (end - i) * size);
+    to += (end - i + 1) * size;
   }
 }
 
-static void arrange_source(builder *w, uint32_t source, sorter *s) {
-  synapse_block *b = w->b;
-  const uint32_t first = b->first_synapse[source], n = b->first_synapse[source + 1] - first;
+/* Sort the n synapses of a source from `first` on, and write them as runs that end before place
+ * `end`, which is no lower than where they end now; returns where the runs begin. */
+static uint32_t arrange_source(const builder *w, uint32_t first, uint32_t n, uint32_t end,
+                               sorter *s) {
+  const synapse_block *b = w->b;
   if (n > s->capacity) {
     s->capacity = n;
     free(s->order);
     free(s->moved);
     s->order = check_allocate(n, sizeof *s->order);
-    s->moved = check_allocate(n, sizeof *s->moved);
+    s->moved = check_allocate(n, sizeof(uint64_t));
   }
   sort_keys(w, first, n, s);
-  uint32_t *narrow = (uint32_t *)b->synapse + first, *moved = (uint32_t *)s->moved;
-  uint64_t *wide = (uint64_t *)b->synapse + first;
-  if (b->wide) {
-    for (uint32_t i = 0; i < n; i++) s->moved[i] = wide[(uint32_t)s->order[i]];
-    memcpy(wide, s->moved, n * sizeof *wide);
-  } else {
-    for (uint32_t i = 0; i < n; i++) moved[i] = narrow[(uint32_t)s->order[i]];
-    memcpy(narrow, moved, n * sizeof *narrow);
-  }
-  b->first_run[source] = b->runs;
-  append_runs(w, n, s);
-  b->first_run[source + 1] = b->runs;
+  const uint32_t *narrow = (const uint32_t *)b->synapse + first;
+  const uint64_t *wide = (const uint64_t *)b->synapse + first;
+  if (b->wide)
+    for (uint32_t i = 0; i < n; i++) ((uint64_t *)s->moved)[i] = wide[(uint32_t)s->order[i]];
+  else
+    for (uint32_t i = 0; i < n; i++) ((uint32_t *)s->moved)[i] = narrow[(uint32_t)s->order[i]];
+  uint32_t runs = 0;
+  for (uint32_t i = 0; i < n; i = run_end(s, i, n)) runs++;
+  write_runs(w, end - n - runs, n, s);
+  return end - n - runs;
 }
 
-static void arrange(builder *w) {
+/* From the last source to the first, so that headers find their places without a second copy. */
+static err arrange(builder *w) {
   synapse_block *b = w->b;
+  const uint64_t runs = count_runs(w);
+  if (b->synapses + runs > UINT32_MAX) return too_many();
+  b->runs = (uint32_t)runs;
   sorter s = {.count = check_allocate((size_t)w->keys + 1, sizeof *s.count)};
-  b->first_run = check_allocate((size_t)b->sources + 1, sizeof *b->first_run);
-  for (uint32_t i = 0; i < b->sources; i++) arrange_source(w, i, &s);
+  uint32_t end = b->synapses, place = b->synapses + b->runs;
+  b->first[b->sources] = place;
+  for (uint32_t i = b->sources; i-- > 0;) {
+    const uint32_t first = b->first[i];
+    b->first[i] = place = arrange_source(w, first, end - first, place, &s);
+    end = first;
+  }
+  assert(place == 0);
   free(s.order);
   free(s.moved);
   free(s.count);
+  return OK;
+}
+
+/* Memory that is never written, for runs that are not there, is never given by the system. */
+static size_t places_at_most(const builder *w) {
+  const size_t synapses = w->b->synapses, pairs = (size_t)w->b->sources * (size_t)w->keys;
+  return synapses + (pairs < synapses ? pairs : synapses) + synapses / UINT16_MAX;
 }
 
 static int receptors_of(const model *m, uint32_t neurons, const uint32_t *gid) {
@@ -330,13 +378,13 @@ err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid, synap
   index_sources(&w);
   w.keys = network_max_delay(n) * block->receptors;
   w.narrow_key = w.keys <= 256;
-  block->synapse = check_allocate_raw(block->synapses, block->wide ? 8 : 4);
+  block->synapse = check_allocate_raw(places_at_most(&w), block->wide ? 8 : 4);
   w.key = check_allocate_raw(block->synapses, w.narrow_key ? 1 : 2);
   w.position = check_allocate(block->sources, sizeof *w.position);
-  memcpy(w.position, block->first_synapse, block->sources * sizeof *w.position);
+  memcpy(w.position, block->first, block->sources * sizeof *w.position);
   e = fill(&w);
   free(w.position);
-  if (e == OK) arrange(&w);
+  if (e == OK) e = arrange(&w);
   free(w.key);
   block->input = check_allocate_huge((size_t)block->receptors * neurons, block->wide ? 8 : 4);
   block->slot = check_allocate((size_t)block->slots, sizeof *block->slot);
@@ -348,17 +396,14 @@ void synapse_free(synapse_block *block) {
   free(block->slot);
   free(block->input);
   free(block->synapse);
-  free(block->run);
   free(block->source);
-  free(block->first_run);
-  free(block->first_synapse);
+  free(block->first);
   free(block->bucket);
   *block = (synapse_block){0};
 }
 
 size_t synapse_bytes(const synapse_block *b) {
   const size_t buckets = b->sources ? (b->source[b->sources - 1] >> b->bucket_shift) + 2 : 1;
-  return (size_t)b->synapses * (b->wide ? 8 : 4) + b->runs * sizeof *b->run +
-         b->sources * (sizeof *b->source + sizeof *b->first_run + sizeof *b->first_synapse) +
-         buckets * sizeof *b->bucket;
+  return ((size_t)b->synapses + b->runs) * (b->wide ? 8 : 4) +
+         b->sources * (sizeof *b->source + sizeof *b->first) + buckets * sizeof *b->bucket;
 }

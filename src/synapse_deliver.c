@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Cursors whose synapses are asked for before they are needed. */
-enum { AHEAD = 12, LINE = 64 };
+enum { AHEAD = 8, LINE = 64 };
 
 static int slot_of(const synapse_block *b, int64_t step) { return (int)(step % b->slots); }
 
@@ -14,12 +14,12 @@ static inline int slot_after(const synapse_block *b, int from, int steps) {
   return from + steps < b->slots ? from + steps : from + steps - b->slots;
 }
 
-/* Let a spike wait for run `run`, whose first synapse is `first`. */
-static inline void wait(synapse_block *b, uint32_t run, uint32_t first, int due_slot) {
+/* Let a spike wait for the run of `count` synapses whose header is at `place`. */
+static inline void wait(synapse_block *b, uint32_t place, uint32_t count, int due_slot) {
   synapse_slot *slot = &b->slot[due_slot];
   if (slot->count == slot->capacity)
     slot->cursor = check_grow(slot->cursor, &slot->capacity, slot->count + 1, sizeof *slot->cursor);
-  slot->cursor[slot->count++] = (synapse_cursor){run, first, b->run[run].count};
+  slot->cursor[slot->count++] = (synapse_cursor){place, count};
 }
 
 static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) {
@@ -28,17 +28,17 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   const uint32_t end = b->bucket[bucket + 1];
   while (i < end && b->source[i] != gid) i++;
   if (i == end) return;
-  uint32_t first = b->first_synapse[i];
-  for (uint32_t run = b->first_run[i]; run < b->first_run[i + 1]; run++) {
-    if (step + b->run[run].delay > after) {
-      wait(b, run, first, slot_of(b, step + b->run[run].delay));
+  for (uint32_t place = b->first[i]; place < b->first[i + 1];) {
+    const synapse_run run = synapse_header(b, place);
+    if (step + run.delay > after) {
+      wait(b, place, run.count, slot_of(b, step + run.delay));
       return;
     }
-    first += b->run[run].count;
+    place += 1 + run.count;
   }
 }
 
-/* Each spike finds its way through four tables that lie apart, so the tables are asked for some
+/* Each spike finds its way through three tables that lie apart, so the tables are asked for some
  * spikes ahead, one after the other. */
 enum { BUCKETS_AHEAD = 12, SOURCES_AHEAD = 8, RUNS_AHEAD = 4 };
 
@@ -49,11 +49,12 @@ prefetch_tables(const synapse_block *b, size_t k, size_t count, const uint32_t *
   if (k + SOURCES_AHEAD < count) {
     const uint32_t i = b->bucket[gid[k + SOURCES_AHEAD] >> b->bucket_shift];
     __builtin_prefetch(&b->source[i]);
-    __builtin_prefetch(&b->first_run[i]);
-    __builtin_prefetch(&b->first_synapse[i]);
+    __builtin_prefetch(&b->first[i]);
   }
-  if (k + RUNS_AHEAD < count)
-    __builtin_prefetch(&b->run[b->first_run[b->bucket[gid[k + RUNS_AHEAD] >> b->bucket_shift]]]);
+  if (k + RUNS_AHEAD < count) {
+    const uint32_t i = b->bucket[gid[k + RUNS_AHEAD] >> b->bucket_shift];
+    __builtin_prefetch((const char *)b->synapse + (size_t)b->first[i] * (b->wide ? 8 : 4));
+  }
 }
 
 void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
@@ -65,19 +66,15 @@ void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t
   }
 }
 
-/* What a cursor delivers is mostly a few lines long: so many are asked for without a branch, which
- * would be guessed wrong as often as not. What lies past the end is the same source's next run.
- * Always inline, since gcc 12 takes a function that only prefetches for one without effect and
- * leaves the calls out (tests/check_layout.py looks for the instructions). */
+/* Ask for a cursor's run and the header behind it. Always inline, since gcc 12 takes a function
+ * that only prefetches for one without effect and leaves the calls out (tests/check_layout.py looks
+ * for the instructions). */
 static inline __attribute__((always_inline)) void
 prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
-  enum { MOST = 4 };
-  const char *first = (const char *)b->synapse + c->first * size;
-  const char *end = first + c->count * size;
+  const char *first = (const char *)b->synapse + c->place * size;
+  const char *end = first + (c->count + 2) * size;
   const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
-  for (int k = 0; k < MOST; k++) __builtin_prefetch(line + k * LINE);
-  for (line += MOST * LINE; line < end; line += LINE) __builtin_prefetch(line);
-  __builtin_prefetch(&b->run[c->run + 1]);
+  for (; line < end; line += LINE) __builtin_prefetch(line);
 }
 
 /* A load of its own, which extends the sign: fewer instructions than from the pair. */
@@ -109,22 +106,25 @@ static inline void deliver_wide(const uint64_t *restrict s, uint32_t count,
 
 /* Deliver the cursor's run, and those of other receptors that are due with it; the spike then waits
  * for the next one. */
-static inline __attribute__((always_inline)) void deliver_cursor(synapse_block *b, synapse_cursor c,
+static inline __attribute__((always_inline)) void deliver_cursor(synapse_block *b, uint32_t place,
                                                                  int now, bool wide) {
+  synapse_run run = synapse_header(b, place);
   for (;;) {
-    const synapse_run r = b->run[c.run];
-    const size_t at = (size_t)r.receptor * b->neurons;
+    const size_t at = (size_t)run.receptor * b->neurons;
     if (wide)
-      deliver_wide((const uint64_t *)b->synapse + c.first, r.count, (int64_t *)b->input + at);
+      deliver_wide((const uint64_t *)b->synapse + place + 1, run.count, (int64_t *)b->input + at);
     else
-      deliver_narrow((const uint32_t *)b->synapse + c.first, r.count, (int32_t *)b->input + at);
-    b->events += r.count;
-    if (r.last) return;
-    c.first += r.count;
-    const int steps = b->run[++c.run].delay - r.delay;
-    if (steps == 0) continue;
-    wait(b, c.run, c.first, slot_after(b, now, steps));
-    return;
+      deliver_narrow((const uint32_t *)b->synapse + place + 1, run.count, (int32_t *)b->input + at);
+    b->events += run.count;
+    if (run.last) return;
+    place += 1 + run.count;
+    const synapse_run next = synapse_header(b, place);
+    const int steps = next.delay - run.delay;
+    if (steps > 0) {
+      wait(b, place, next.count, slot_after(b, now, steps));
+      return;
+    }
+    run = next;
   }
 }
 
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) void deliver_slot(synapse_block *b,
   for (; slot->delivered < slot->count; slot->delivered++) {
     for (; asked < slot->count && asked < slot->delivered + AHEAD; asked++)
       prefetch_cursor(b, &slot->cursor[asked], wide ? 8 : 4);
-    deliver_cursor(b, slot->cursor[slot->delivered], now, wide);
+    deliver_cursor(b, slot->cursor[slot->delivered].place, now, wide);
   }
 }
 

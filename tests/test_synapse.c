@@ -186,7 +186,7 @@ static void more_synapses_than_a_run_header_counts_are_all_delivered(void **stat
   set_up(&b, 1, filled);
   assert_true(b.block.runs > b.block.sources);
   for (uint32_t i = 0; i < b.block.sources; i++)
-    assert_true(b.block.first_synapse[i + 1] - b.block.first_synapse[i] > UINT16_MAX);
+    assert_true(b.block.first[i + 1] - b.block.first[i] > UINT16_MAX);
   tear_down(&b);
 }
 
@@ -197,25 +197,28 @@ static void synapses_lie_by_source_delay_receptor_and_target(void **state) {
   bench b;
   set_up(&b, 1, MIXED("single", ""));
   const synapse_block *s = &b.block;
-  uint32_t synapse = 0;
+  uint32_t place = 0, synapses = 0, runs = 0;
   for (uint32_t i = 0; i < s->sources; i++) {
     assert_true(i == 0 || s->source[i] > s->source[i - 1]);
-    assert_int_equal(s->first_synapse[i], synapse);
+    assert_int_equal(s->first[i], place);
     int key = -1;
-    for (uint32_t r = s->first_run[i]; r < s->first_run[i + 1]; r++) {
-      const synapse_run run = s->run[r];
+    while (place < s->first[i + 1]) {
+      const synapse_run run = synapse_header(s, place);
+      const uint32_t *synapse = (uint32_t *)s->synapse + place + 1;
       assert_true(run.count >= 1 && run.delay >= 1 && run.delay * 4 + run.receptor > key);
       key = run.delay * 4 + run.receptor;
-      assert_int_equal(run.last, r + 1 == s->first_run[i + 1]);
       for (uint32_t k = 1; k < run.count; k++)
-        assert_true((((uint32_t *)s->synapse)[synapse + k] & 0xffff) >=
-                    (((uint32_t *)s->synapse)[synapse + k - 1] & 0xffff));
-      synapse += run.count;
+        assert_true((synapse[k] & 0xffff) >= (synapse[k - 1] & 0xffff));
+      place += 1 + run.count;
+      assert_int_equal(run.last, place == s->first[i + 1]);
+      synapses += run.count;
+      runs++;
     }
   }
-  assert_int_equal(synapse, s->synapses);
-  assert_int_equal(s->first_synapse[s->sources], s->synapses);
-  assert_true(synapse_bytes(s) >= 4 * (size_t)s->synapses + 4 * (size_t)s->runs);
+  assert_int_equal(synapses, s->synapses);
+  assert_int_equal(runs, s->runs);
+  assert_int_equal(s->first[s->sources], s->synapses + s->runs);
+  assert_true(synapse_bytes(s) >= 4 * ((size_t)s->synapses + s->runs));
   tear_down(&b);
 }
 
@@ -232,11 +235,9 @@ static void few_synapses_in_a_large_network_are_built_alike(void **state) {
   assert_int_equal(a->synapses, b->synapses);
   assert_int_equal(a->runs, b->runs);
   assert_int_equal(a->sources, b->sources);
-  assert_memory_equal(a->synapse, b->synapse, a->synapses * 4);
-  assert_memory_equal(a->run, b->run, a->runs * sizeof *a->run);
+  assert_memory_equal(a->synapse, b->synapse, (a->synapses + a->runs) * 4);
   assert_memory_equal(a->source, b->source, a->sources * 4);
-  assert_memory_equal(a->first_run, b->first_run, (a->sources + 1) * 4);
-  assert_memory_equal(a->first_synapse, b->first_synapse, (a->sources + 1) * 4);
+  assert_memory_equal(a->first, b->first, (a->sources + 1) * 4);
   tear_down(&dense);
   tear_down(&sparse);
 }
