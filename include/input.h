@@ -37,11 +37,14 @@ LOCAL void input_begin_step(input_block *b, int64_t step);
  * to[i] += sum of weights, in single or double precision as the model says.                  */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
 /* The same input, up to INPUT_CHUNK neurons, as an update takes it: all of *arrivals but sum and
- * scale. Arrays are borrowed until the receptor is asked for again.                          */
-LOCAL void input_arrivals(input_block *b, int population, int receptor, uint32_t first,
+ * scale. Arrays are borrowed until the receptor is asked for again. Whether any neuron of them may
+ * have something added beside the counts: else `added` is zeros.                               */
+LOCAL bool input_arrivals(input_block *b, int population, int receptor, uint32_t first,
                           uint32_t count, neuron_arrivals *arrivals);
 /* Currents of up to INPUT_CHUNK neurons from `first` on in this step, real[]; borrowed.      */
 LOCAL const void *input_current(const input_block *b, uint32_t first);
+/* Whether a current is on in this step; else all are zeros.                                   */
+LOCAL bool input_driven(const input_block *b);
 LOCAL size_t input_bytes(const input_block *b);
 
 #endif

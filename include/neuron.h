@@ -41,6 +41,7 @@ typedef struct {
   neuron_arrivals arrivals[NEURON_RECEPTORS_MAX];
   const double *constants; /* made by compile()                                       */
   const void *current;     /* real[count] [pA or mV]: DC input                        */
+  bool bare;               /* current and all that is added are 0, and may be left out */
   uint8_t *spiked;         /* out: 1 where the neuron fires                           */
 } neuron_segment;
 

@@ -375,7 +375,7 @@ static const uint8_t *counts_of(const input_block *b, const block_input *in, uin
   return covered;
 }
 
-void input_arrivals(input_block *b, int population, int receptor, uint32_t first, uint32_t count,
+bool input_arrivals(input_block *b, int population, int receptor, uint32_t first, uint32_t count,
                     neuron_arrivals *arrivals) {
   assert(count <= INPUT_CHUNK);
   const block_input *in = counted_input(b, population, receptor);
@@ -387,11 +387,14 @@ void input_arrivals(input_block *b, int population, int receptor, uint32_t first
     arrivals->counts = counts_of(b, in, first, count, b->covered + at);
     arrivals->weight = in->weight;
   }
-  if (!has_others(b, in, population, receptor)) return;
+  if (!has_others(b, in, population, receptor)) return false;
   memset(b->added + at, 0, count * sizeof *b->added);
   add_others(b, in, receptor, first, count, b->added + at);
   arrivals->added = b->added + at;
+  return true;
 }
+
+bool input_driven(const input_block *b) { return b->driven; }
 
 const void *input_current(const input_block *b, uint32_t first) {
   const size_t size = b->m->double_precision ? sizeof(double) : sizeof(float);

@@ -16,10 +16,13 @@
       (segment)->arrivals[index].counts, (real)(segment)->arrivals[index].weight,                  \
       (segment)->arrivals[index].added
 
-/* Declare `arrived`, what arrives at receptor r of neuron i; its sum is 0 then. */
-#define ARRIVALS_TAKE(real, arrived, r, i)                                                         \
+/* Declare `arrived`, what arrives at receptor r of neuron i; its sum is 0 then. `added` is one of
+ * the two below: ARRIVALS_BARE only where the segment is bare. */
+#define ARRIVALS_TAKE(real, arrived, r, i, added)                                                  \
   const real arrived =                                                                             \
-      (real)sum_##r[i] * scale_##r + weight_##r * (real)counts_##r[i] + added_##r[i];              \
+      (real)sum_##r[i] * scale_##r + weight_##r * (real)counts_##r[i] added(r, i);                 \
   sum_##r[i] = 0
+#define ARRIVALS_ADDED(r, i) +added_##r[i]
+#define ARRIVALS_BARE(r, i)
 
 #endif

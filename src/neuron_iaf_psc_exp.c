@@ -89,16 +89,17 @@ static void compile(const double *p, double dt, double *c) {
 }
 
 /* What both kernels share: constants, and a step of neuron i's potential by what the currents move
- * it. */
+ * it. V relaxes to `constant` / (1 - p22), which is E_L and what I_e adds: with p22 as it is
+ * rounded, so that rounding does not move the resting potential. */
 #define CONSTANTS(real)                                                                            \
   const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                     \
-  const real p11_ex = (real)c[P11_ex], rest = (real)c[REST], reset = (real)c[RESET];               \
-  const real threshold = (real)c[THRESHOLD], drive = (real)c[DRIVE];                               \
+  const real p11_ex = (real)c[P11_ex], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];     \
+  const real constant = (real)(c[REST] * (1 - (double)p22) + c[DRIVE]);                            \
   const int32_t period = (int32_t)c[REFRACTORY]
 #define MEMBRANE_STEP(real, by_currents)                                                           \
   const real before = v[i];                                                                        \
   const int32_t wait = refractory[i];                                                              \
-  const real moved = rest + ((before - rest) * p22 + by_currents + (drive + current[i] * p20));    \
+  const real moved = before * p22 + (by_currents);                                                 \
   const real potential = wait > 0 ? before : moved;                                                \
   const int32_t left = wait > 0 ? wait - 1 : 0;                                                    \
   const int32_t fires = potential >= threshold;                                                    \
@@ -106,42 +107,53 @@ static void compile(const double *p, double dt, double *c) {
   refractory[i] = fires ? period : left;                                                           \
   spiked[i] = (uint8_t)fires
 
+/* A step of neuron i; `driven` and `added` are what the bare case leaves out. */
+#define STEP(real, driven, added)                                                                  \
+  MEMBRANE_STEP(real, ex[i] * p21_ex + in[i] * p21_in + driven);                                   \
+  ARRIVALS_TAKE(real, arrived_ex, ex, i, added);                                                   \
+  ARRIVALS_TAKE(real, arrived_in, in, i, added);                                                   \
+  ex[i] = ex[i] * p11_ex + arrived_ex;                                                             \
+  in[i] = in[i] * p11_in + arrived_in
+#define SHARED_STEP(real, driven, added)                                                           \
+  MEMBRANE_STEP(real, ex[i] * p21_ex + driven);                                                    \
+  ARRIVALS_TAKE(real, arrived, ex, i, added);                                                      \
+  ex[i] = ex[i] * p11_ex + arrived
+#define ALL_STEPS(real, step)                                                                      \
+  if (bare)                                                                                        \
+    for (int i = 0; i < count; i++) {                                                              \
+      step(real, constant, ARRIVALS_BARE);                                                         \
+    }                                                                                              \
+  else                                                                                             \
+    for (int i = 0; i < count; i++) {                                                              \
+      step(real, (constant + current[i] * p20), ARRIVALS_ADDED);                                   \
+    }
+
 /* The kernels take restrict pointers as parameters: only so do compilers make vectors of them. */
 #define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
       int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                          \
-      ARRIVALS_PARAMETERS(real, whole, in), const real *restrict current,                          \
+      ARRIVALS_PARAMETERS(real, whole, in), bool bare, const real *restrict current,               \
       uint8_t *restrict spiked) {                                                                  \
     CONSTANTS(real);                                                                               \
     const real p21_in = (real)c[P21_in], p11_in = (real)c[P11_in];                                 \
-    for (int i = 0; i < count; i++) {                                                              \
-      MEMBRANE_STEP(real, ex[i] * p21_ex + in[i] * p21_in);                                        \
-      ARRIVALS_TAKE(real, arrived_ex, ex, i);                                                      \
-      ARRIVALS_TAKE(real, arrived_in, in, i);                                                      \
-      ex[i] = ex[i] * p11_ex + arrived_ex;                                                         \
-      in[i] = in[i] * p11_in + arrived_in;                                                         \
-    }                                                                                              \
+    ALL_STEPS(real, STEP)                                                                          \
   }                                                                                                \
   VECTOR_CLONES static void name##_shared_kernel(                                                  \
       int count, const double *c, real *restrict v, real *restrict ex,                             \
-      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                          \
+      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex), bool bare,               \
       const real *restrict current, uint8_t *restrict spiked) {                                    \
     CONSTANTS(real);                                                                               \
-    for (int i = 0; i < count; i++) {                                                              \
-      MEMBRANE_STEP(real, ex[i] * p21_ex);                                                         \
-      ARRIVALS_TAKE(real, arrived, ex, i);                                                         \
-      ex[i] = ex[i] * p11_ex + arrived;                                                            \
-    }                                                                                              \
+    ALL_STEPS(real, SHARED_STEP)                                                                   \
   }                                                                                                \
   static void name(const neuron_segment *s) {                                                      \
     name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
                   s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1),   \
-                  s->current, s->spiked);                                                          \
+                  s->bare, s->current, s->spiked);                                                 \
   }                                                                                                \
   static void name##_shared(const neuron_segment *s) {                                             \
     name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn], s->refractory,    \
-                         ARRIVALS_ARGUMENTS(real, s, 0), s->current, s->spiked);                   \
+                         ARRIVALS_ARGUMENTS(real, s, 0), s->bare, s->current, s->spiked);          \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
     ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \

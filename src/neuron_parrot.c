@@ -24,7 +24,7 @@ static void compile(const double *parameter, double dt, double *constants) {
                                           ARRIVALS_PARAMETERS(real, whole, spike),                 \
                                           uint8_t *restrict spiked) {                              \
     for (int i = 0; i < count; i++) {                                                              \
-      ARRIVALS_TAKE(real, arrived, spike, i);                                                      \
+      ARRIVALS_TAKE(real, arrived, spike, i, ARRIVALS_ADDED);                                      \
       received[i] = arrived;                                                                       \
       spiked[i] = arrived > 0;                                                                     \
     }                                                                                              \

@@ -65,8 +65,8 @@ static void compile(const double *p, double dt, double *c) {
       const real moved =                                                                           \
           rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);           \
       const int32_t active = left == 0, fires = active & (moved > threshold);                      \
-      ARRIVALS_TAKE(real, arrived_g, g, i);                                                        \
-      ARRIVALS_TAKE(real, arrived_v, v, i);                                                        \
+      ARRIVALS_TAKE(real, arrived_g, g, i, ARRIVALS_ADDED);                                        \
+      ARRIVALS_TAKE(real, arrived_v, v, i, ARRIVALS_ADDED);                                        \
       const real g_after = g_before * decay_g + arrived_g, v_after = moved + arrived_v;            \
       const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;       \
       g[i] = fires ? 0 : g_held;                                                                   \

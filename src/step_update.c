@@ -40,11 +40,12 @@ static void update_chunk(const shard *s, shard_block *b, const shard_segment *g,
                             .refractory = s->refractory + local,
                             .constants = g->constants,
                             .current = input_current(b->input, first),
+                            .bare = !input_driven(b->input),
                             .spiked = spiked};
   for (int k = 0; k < neuron->states; k++) segment.state[k] = (char *)s->state[k] + local * size;
   for (int r = 0; r < neuron->receptors; r++) {
     neuron_arrivals *arrivals = &segment.arrivals[r];
-    input_arrivals(b->input, g->population, r, first, n, arrivals);
+    if (input_arrivals(b->input, g->population, r, first, n, arrivals)) segment.bare = false;
     arrivals->sum = (char *)b->synapses.input + ((size_t)r * b->neurons + first) * sum_size;
     arrivals->scale = network_weight_scale(s->n, g->population, r);
   }

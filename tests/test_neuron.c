@@ -31,6 +31,7 @@ typedef struct {
   int64_t sum[NEURON_RECEPTORS_MAX][WIDTH]; /* in single precision WIDTH int32_t of it */
   uint8_t counts[NEURON_RECEPTORS_MAX][WIDTH];
   double scale, weight;
+  bool bare;
   int32_t refractory[WIDTH];
   uint8_t spiked[WIDTH];
   double constants[NEURON_CONSTANTS_MAX];
@@ -51,6 +52,7 @@ static void advance(cells *c, const neuron_model *model, bool twice, int count) 
                       .refractory = c->refractory,
                       .constants = c->constants,
                       .current = twice ? (void *)c->current : c->current_single,
+                      .bare = c->bare,
                       .spiked = c->spiked};
   for (int k = 0; k < NEURON_STATES_MAX; k++)
     s.state[k] = twice ? (void *)c->state[k] : c->state_single[k];
@@ -540,6 +542,11 @@ static void random_input(cells *c, const neuron_model *model, bool twice, uint64
   c->weight = size / 70;
 }
 
+static void leave_bare(cells *c) {
+  memset(c->input, 0, sizeof c->input);
+  memset(c->current, 0, sizeof c->current);
+}
+
 static void expect_same_bits(const neuron_model *other, bool twice) {
   const neuron_model *own = neuron_find(other->name);
   double p[NEURON_PARAMETERS_MAX];
@@ -552,6 +559,8 @@ static void expect_same_bits(const neuron_model *other, bool twice) {
   for (uint64_t step = 0; step < 2000; step++) {
     random_input(&a, own, twice, step);
     random_input(&b, own, twice, step);
+    a.bare = b.bare = step % 3 == 0;
+    if (a.bare) leave_bare(&a), leave_bare(&b);
     const int count = step % 5 ? WIDTH : (int)(step % WIDTH);
     advance(&a, own, twice, count);
     advance(&b, other, twice, count);
@@ -559,6 +568,33 @@ static void expect_same_bits(const neuron_model *other, bool twice) {
     for (int i = 0; i < count; i++) spikes += a.spiked[i];
   }
   assert_true(spikes > 1000);
+}
+
+static void what_a_bare_segment_leaves_out_is_zero(void **state) {
+  (void)state;
+  for (const neuron_model *const *model = neuron_models(); *model; model++)
+    for (int twice = 0; twice < 2; twice++) {
+      double p[NEURON_PARAMETERS_MAX];
+      static cells full, bare;
+      int spikes = 0;
+      defaults(*model, p);
+      start(&full, *model, p, 0.1);
+      start(&bare, *model, p, 0.1);
+      for (uint64_t step = 0; step < 2000; step++) {
+        random_input(&full, *model, twice, step);
+        random_input(&bare, *model, twice, step);
+        leave_bare(&full), leave_bare(&bare);
+        full.weight = bare.weight = 4 * full.weight; /* so that they fire */
+        full.bare = false, bare.bare = true;
+        advance(&full, *model, twice, WIDTH);
+        advance(&bare, *model, twice, WIDTH);
+        full.bare = bare.bare;
+        if (memcmp(&full, &bare, sizeof full))
+          fail_msg("%s differs in step %d", (*model)->name, (int)step);
+        for (int i = 0; i < WIDTH; i++) spikes += full.spiked[i];
+      }
+      assert_true(spikes > 100);
+    }
 }
 
 static void expect_all_same(const neuron_model *const *compiled) {
@@ -598,6 +634,7 @@ int main(void) {
       cmocka_unit_test(without_refractory_time_a_fly_neuron_is_never_deaf),
       cmocka_unit_test(a_parrot_fires_where_input_above_zero_arrives),
       cmocka_unit_test(one_current_is_the_sum_of_two),
+      cmocka_unit_test(what_a_bare_segment_leaves_out_is_zero),
       cmocka_unit_test(the_instruction_set_changes_no_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
