@@ -84,6 +84,15 @@ static inline int32_t weight_of(const uint32_t *synapse) {
   return weight;
 }
 
+/* Compilers add in memory: with an indexed address that is six operations, these two are four. */
+static inline void add(int32_t *input, int32_t weight) {
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+  __asm__("addl %1, %0\n\tmovl %0, %1" : "+&r"(weight), "+m"(*input));
+#else
+  *input += weight;
+#endif
+}
+
 /* Two targets are one load. The last synapse is taken again, as 0 where it had a partner: cheaper
  * than a branch. */
 static inline void deliver_narrow(const uint32_t *restrict s, uint32_t count,
@@ -92,8 +101,8 @@ static inline void deliver_narrow(const uint32_t *restrict s, uint32_t count,
   for (uint32_t k = 0; k < even; k += 2) {
     uint64_t pair;
     memcpy(&pair, s + k, sizeof pair);
-    input[pair & 0xffff] += weight_of(s + k);
-    input[pair >> 32 & 0xffff] += weight_of(s + k + 1);
+    add(&input[pair & 0xffff], weight_of(s + k));
+    add(&input[pair >> 32 & 0xffff], weight_of(s + k + 1));
   }
   const uint32_t last = s[count - 1];
   input[last & 0xffff] += count & 1 ? (int32_t)last >> 16 : 0;
