@@ -33,6 +33,9 @@ LOCAL void input_block_free(input_block *b);
 LOCAL void input_set_seed(input_block *b, uint64_t seed);
 /* Prepare step: draws, and whether currents changed. Steps ascend by one; any first step.    */
 LOCAL void input_begin_step(input_block *b, int64_t step);
+/* Draw a little of the Poisson trains of steps to come; false where there is nothing to draw. By
+ * any thread, whatever others do with the block: for threads that wait. */
+LOCAL bool input_draw_ahead(input_block *b);
 /* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
  * to[i] += sum of weights, in single or double precision as the model says.                  */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);

@@ -1,10 +1,11 @@
-/* barrier.h - threads wait for each other: briefly by spinning, then by giving the core away, so
- * that more threads than cores still go on. */
+/* barrier.h - threads wait for each other: with something to do as long as there is, then briefly
+ * by spinning, then by giving the core away, so that more threads than cores still go on. */
 #ifndef SHINKEI_BARRIER_H
 #define SHINKEI_BARRIER_H
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 enum { BARRIER_SPINS = 4000 };
 
@@ -26,7 +27,8 @@ static inline void barrier_pause(void) {
 #endif
 }
 
-static inline void barrier_wait(barrier *b) {
+/* Meanwhile `work` is called, which takes some microseconds, until it finds nothing more to do. */
+static inline void barrier_wait(barrier *b, bool (*work)(void *), void *with) {
   if (b->threads == 1) return;
   const unsigned phase = atomic_load_explicit(&b->phase, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&b->waiting, 1, memory_order_acq_rel) == b->threads - 1) {
@@ -35,7 +37,9 @@ static inline void barrier_wait(barrier *b) {
     return;
   }
   for (int spin = 0; atomic_load_explicit(&b->phase, memory_order_acquire) == phase; spin++) {
-    if (spin < BARRIER_SPINS)
+    if (spin == 0 && work(with))
+      spin = -1;
+    else if (spin < BARRIER_SPINS)
       barrier_pause();
     else
       sched_yield();

@@ -1,5 +1,5 @@
 #include "input.h"
-#include "input_poisson.h"
+#include "input_draw.h"
 #include "vector.h"
 
 #include <assert.h>
@@ -31,15 +31,13 @@ typedef struct {
 
 struct input_block {
   const model *m;
-  uint64_t seed; /* of the Poisson trains */
   uint32_t neurons;
   int inputs;
   block_input *input;
   size_t drawn;  /* neurons that Poisson inputs reach, counted once an input */
   uint32_t *who; /* [drawn] gid */
   bool narrow;   /* a byte holds every count, of the whole model's inputs */
-  void *counts;  /* [POISSON_STEPS][drawn] uint8_t or uint16_t */
-  int64_t octet, step;
+  int64_t step;
   bool driven;   /* is any current on? */
   void *current; /* real[neurons] */
   void *none;    /* real[INPUT_CHUNK] zeros */
@@ -48,6 +46,7 @@ struct input_block {
   uint8_t *covered;
   size_t events, event_low, event_high; /* those of this step: [low, high) */
   block_event *event;
+  input_draw draw;
 };
 
 static void find_spans(const model *m, uint32_t neurons, const uint32_t *gid, size_t *row,
@@ -116,17 +115,20 @@ static size_t count_size(const input_block *b) {
 
 /* The counts from row `row` on of a step of the octet. */
 static void *counts_at(const input_block *b, int step, size_t row) {
-  return (char *)b->counts + ((size_t)step * b->drawn + row) * count_size(b);
+  return (char *)b->draw.counts + ((size_t)step * b->drawn + row) * count_size(b);
 }
 
 static void list_drawn(input_block *b, const uint32_t *gid) {
   b->who = check_allocate(b->drawn, sizeof *b->who);
-  b->counts = check_allocate_huge(b->drawn * POISSON_STEPS, count_size(b));
-  for (int k = 0; k < b->inputs; k++)
-    for (int s = 0; b->input[k].table.cumulative && s < b->input[k].spans; s++) {
-      const span *own = &b->input[k].spans_list[s];
+  for (int k = 0; k < b->inputs; k++) {
+    const block_input *in = &b->input[k];
+    for (int s = 0; in->table.cumulative && s < in->spans; s++) {
+      const span *own = &in->spans_list[s];
       memcpy(b->who + own->row, gid + own->first, own->count * sizeof *gid);
+      input_draw_add(&b->draw, &in->table, in->input, own->row, own->count);
     }
+  }
+  input_draw_start(&b->draw, b->m->seed, b->narrow, b->drawn, b->who);
 }
 
 typedef struct {
@@ -169,9 +171,8 @@ input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t
                                 size_t events, const input_event *event) {
   input_block *b = check_allocate(1, sizeof *b);
   b->m = m;
-  b->seed = m->seed;
   b->neurons = neurons;
-  b->octet = b->step = -1;
+  b->step = -1;
   add_inputs(b, gid);
   list_drawn(b, gid);
   add_events(b, gid, events, event);
@@ -190,7 +191,7 @@ void input_block_free(input_block *b) {
   }
   free(b->input);
   free(b->who);
-  free(b->counts);
+  input_draw_free(&b->draw);
   free(b->current);
   free(b->none);
   free(b->added);
@@ -222,21 +223,9 @@ static void set_currents(input_block *b) {
   }
 }
 
-static void draw_counts(input_block *b) {
-  for (int k = 0; k < b->inputs; k++) {
-    const block_input *in = &b->input[k];
-    for (int s = 0; in->table.cumulative && s < in->spans; s++) {
-      const span *own = &in->spans_list[s];
-      poisson_draw(&in->table, b->seed, in->input, b->who + own->row, (int)own->count, b->octet,
-                   b->drawn, b->narrow, counts_at(b, 0, own->row));
-    }
-  }
-}
+void input_set_seed(input_block *b, uint64_t seed) { input_draw_seed(&b->draw, seed); }
 
-void input_set_seed(input_block *b, uint64_t seed) {
-  if (b->seed != seed) b->octet = -1; /* what was drawn is of another seed */
-  b->seed = seed;
-}
+bool input_draw_ahead(input_block *b) { return input_draw_help(&b->draw); }
 
 void input_begin_step(input_block *b, int64_t step) {
   const bool follows = b->step == step - 1;
@@ -245,10 +234,7 @@ void input_begin_step(input_block *b, int64_t step) {
   for (int k = 0; k < b->inputs; k++)
     changed = changed || step - 1 == b->input[k].start || step - 1 == b->input[k].stop;
   if (changed) set_currents(b);
-  if (b->octet != step / POISSON_STEPS) {
-    b->octet = step / POISSON_STEPS;
-    draw_counts(b);
-  }
+  input_draw_take(&b->draw, step / POISSON_STEPS);
   b->event_low = follows ? b->event_high : 0;
   while (b->event_low < b->events && b->event[b->event_low].step < step) b->event_low++;
   b->event_high = b->event_low;
@@ -402,7 +388,7 @@ const void *input_current(const input_block *b, uint32_t first) {
 }
 
 size_t input_bytes(const input_block *b) {
-  return b->drawn * (sizeof *b->who + POISSON_STEPS * count_size(b)) +
+  return b->drawn * (sizeof *b->who + 2 * POISSON_STEPS * count_size(b)) +
          b->neurons * (b->m->double_precision ? sizeof(double) : sizeof(float)) +
          b->events * sizeof *b->event;
 }

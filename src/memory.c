@@ -32,7 +32,7 @@ static double neuron_bytes(const model *m, double remote) {
     each += neuron->receptors * sum;                /* input */
     each += 4 + 4 + 4 + 8 + 4 * fmin(remote, 4);    /* gid, spike list, routes */
     for (int k = 0; k < m->inputs; k++)
-      if (m->input[k].kind == INPUT_POISSON && m->input[k].target == p) each += 20;
+      if (m->input[k].kind == INPUT_POISSON && m->input[k].target == p) each += 36;
     bytes += each * m->population[p].size;
   }
   return bytes;

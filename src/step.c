@@ -109,6 +109,19 @@ static void deliver_newest(const stepper *w, int thread, int64_t step) {
   }
 }
 
+typedef struct {
+  shard *s;
+  int thread;
+} waiting_thread;
+
+/* A thread that waits draws Poisson trains ahead, its own blocks' first. */
+static bool draw_ahead(void *with) {
+  const waiting_thread *t = with;
+  for (int k = 0; k < t->s->blocks; k++)
+    if (input_draw_ahead(t->s->block[(t->thread + k) % t->s->blocks].input)) return true;
+  return false;
+}
+
 /* One thread's way through steps first .. last:
  *
  *   deliver    runs due now of all spikes but the newest          || their exchange is under way
@@ -124,6 +137,7 @@ static void deliver_newest(const stepper *w, int thread, int64_t step) {
  * the first thread between the second one and the next first one. */
 static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
   shard *s = w->s;
+  waiting_thread self = {s, thread};
   double mark = now(), then;
   step_times t = {0};
 #define SPENT(on) (then = now(), t.on += then - mark, mark = then)
@@ -136,12 +150,12 @@ static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
       w->arrived_gid = exchange_end(s->exchange, &w->arrived);
       watchdog_phase("update");
     }
-    barrier_wait(&w->turn);
+    barrier_wait(&w->turn, draw_ahead, &self);
     SPENT(exchange_wait);
     deliver_newest(w, thread, step);
     SPENT(deliver);
     for (int k = thread; k < s->blocks; k += s->threads) step_update(s, &s->block[k], step);
-    barrier_wait(&w->turn);
+    barrier_wait(&w->turn, draw_ahead, &self);
     SPENT(update);
     if (thread > 0) continue;
     collect(w, step);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <hdf5.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,56 @@ static void input_depends_on_no_division_into_blocks_and_on_no_first_step(void *
 }
 
 /* The counts behind input_add, in the window and its nodes alone. */
+/* A block whose owner steps, jumps and changes the seed while three threads draw ahead, against one
+ * that is left alone. */
+static void trains_are_the_same_whoever_draws_them_ahead(void **state) {
+  (void)state;
+  enum { NEURONS = 3000, STEPS = 400 };
+  model *m = parse("simulation: {dt: 0.1, duration: 10, seed: 4}\n"
+                   "populations: {A: {size: %d, neuron: iaf_psc_exp}}\n"
+                   "inputs:\n"
+                   " - {type: poisson, target: A, rate: 9000, weight: 2}\n"
+                   " - {type: poisson, target: A, rate: 700, weight: 1, nodes: \"5-1999\"}\n",
+                   NEURONS);
+  static uint32_t gid[NEURONS];
+  static float helped[NEURONS], alone[NEURONS];
+  for (uint32_t i = 0; i < NEURONS; i++) gid[i] = i;
+  input_block *a = input_block_create(m, NEURONS, gid, 0, NULL);
+  input_block *b = input_block_create(m, NEURONS, gid, 0, NULL);
+  int over = 0, differing = 0, ahead = 0;
+#pragma omp parallel num_threads(4)
+  if (omp_get_thread_num() == 0) {
+    for (int64_t step = 0; step < STEPS; step++) {
+      const int64_t now = step < STEPS / 2 ? step : step + 1000;
+      if (step == 50) input_set_seed(a, 77), input_set_seed(b, 77);
+      input_begin_step(a, now);
+      input_begin_step(b, now);
+      memset(helped, 0, sizeof helped), memset(alone, 0, sizeof alone);
+      input_add(a, 0, 0, NEURONS, helped);
+      input_add(b, 0, 0, NEURONS, alone);
+      differing += memcmp(helped, alone, sizeof alone) != 0;
+    }
+#pragma omp atomic write
+    over = 1;
+  } else {
+    for (int end = 0; !end;) {
+      if (input_draw_ahead(a)) {
+#pragma omp atomic
+        ahead++;
+      }
+#pragma omp atomic read
+      end = over;
+    }
+  }
+  assert_int_equal(differing, 0);
+  assert_true(ahead > 0);
+  while (input_draw_ahead(b)) ahead++;
+  assert_false(input_draw_ahead(b)); /* the trains of eight steps, and no more */
+  input_block_free(a);
+  input_block_free(b);
+  model_free(m);
+}
+
 static void poisson_input_is_weight_times_count_in_its_window(void **state) {
   (void)state;
   model *m = parse(driven, "double");
@@ -550,6 +601,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(rare_events_are_not_rounded_away),
       cmocka_unit_test(neurons_steps_and_inputs_are_independent),
       cmocka_unit_test(input_depends_on_no_division_into_blocks_and_on_no_first_step),
+      cmocka_unit_test(trains_are_the_same_whoever_draws_them_ahead),
       cmocka_unit_test(poisson_input_is_weight_times_count_in_its_window),
       cmocka_unit_test(arrivals_are_rounded_alike_in_every_block),
       cmocka_unit_test(currents_flow_in_their_windows),
