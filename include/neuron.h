@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
   int count;
   void *state[NEURON_STATES_MAX]; /* real[count] each, in table order                 */
-  int32_t *refractory;            /* [dt] steps left, see the model                   */
+  const uint8_t *refractory;      /* [count] 1 where the neuron is refractory          */
   neuron_arrivals arrivals[NEURON_RECEPTORS_MAX];
   const double *constants; /* made by compile()                                       */
   const void *current;     /* real[count] [pA or mV]: DC input                        */
@@ -65,11 +65,14 @@ typedef struct {
   const char *(*check)(const double *parameter, double dt);
   /* Parameters (table order) -> constants of the update. dt in ms.                         */
   void (*compile)(const double *parameter, double dt, double *constants);
+  /* Which of the constants tells for how many steps after a spike a neuron is refractory, which the
+   * step loop counts; -1: none.                                                            */
+  int refractory_steps;
   /* Advance all neurons of the segment by one step; sets spiked. [0] single, [1] double.   */
   void (*update[2])(const neuron_segment *segment);
-  /* After update: give neuron i the state that a spike in this step leaves, refractory where
-   * `fires`, else not; `spiked` is the caller's. NULL: the model's neurons cannot be imposed. */
-  void (*impose[2])(const neuron_segment *segment, int i, bool fires);
+  /* After update: give neuron i the state that a spike in this step leaves; `spiked` and the
+   * refractory time are the caller's. NULL: the model's neurons cannot be imposed.         */
+  void (*impose[2])(const neuron_segment *segment, int i);
 } neuron_model;
 
 enum { NEURON_CONSTANTS_MAX = 24 };

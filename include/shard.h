@@ -8,12 +8,14 @@
 #include "exchange.h"
 #include "input.h"
 #include "network.h"
+#include "refractory.h"
 #include "synapse.h"
 
 typedef struct { /* neurons of one population and parameter set, side by side in a block */
   int population;
   uint32_t first, count; /* inside the block */
   double constants[NEURON_CONSTANTS_MAX];
+  refractory_queue refractory; /* of places inside the block */
 } shard_segment;
 
 typedef struct {   /* what a neuron does in the next step, whatever its state and input */
@@ -43,7 +45,8 @@ typedef struct {
   uint32_t neurons;
   uint32_t *gid;                  /* [neurons] local order */
   void *state[NEURON_STATES_MAX]; /* real[neurons] each */
-  int32_t *refractory;            /* [neurons] */
+  int32_t *refractory;            /* [neurons] steps left; right between two calls of step_run */
+  uint8_t *is_refractory;         /* [neurons] 1 where the neuron is refractory */
   exchange *exchange;
 } shard;
 

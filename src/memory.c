@@ -28,7 +28,7 @@ static double neuron_bytes(const model *m, double remote) {
   double bytes = 0;
   for (int p = 0; p < m->populations; p++) {
     const neuron_model *neuron = m->population[p].neuron;
-    double each = neuron->states * real + 4 + real; /* state, refractory, current */
+    double each = neuron->states * real + 5 + real; /* state, refractory time, current */
     each += neuron->receptors * sum;                /* input */
     each += 4 + 4 + 4 + 8 + 4 * fmin(remote, 4);    /* gid, spike list, routes */
     for (int k = 0; k < m->inputs; k++)

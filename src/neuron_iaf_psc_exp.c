@@ -94,17 +94,13 @@ static void compile(const double *p, double dt, double *c) {
 #define CONSTANTS(real)                                                                            \
   const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                     \
   const real p11_ex = (real)c[P11_ex], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];     \
-  const real constant = (real)(c[REST] * (1 - (double)p22) + c[DRIVE]);                            \
-  const int32_t period = (int32_t)c[REFRACTORY]
+  const real constant = (real)(c[REST] * (1 - (double)p22) + c[DRIVE])
 #define MEMBRANE_STEP(real, by_currents)                                                           \
   const real before = v[i];                                                                        \
-  const int32_t wait = refractory[i];                                                              \
   const real moved = before * p22 + (by_currents);                                                 \
-  const real potential = wait > 0 ? before : moved;                                                \
-  const int32_t left = wait > 0 ? wait - 1 : 0;                                                    \
+  const real potential = refractory[i] ? before : moved;                                           \
   const int32_t fires = potential >= threshold;                                                    \
   v[i] = fires ? reset : potential;                                                                \
-  refractory[i] = fires ? period : left;                                                           \
   spiked[i] = (uint8_t)fires
 
 /* A step of neuron i; `driven` and `added` are what the bare case leaves out. */
@@ -132,7 +128,7 @@ static void compile(const double *p, double dt, double *c) {
 #define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
-      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                          \
+      const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                    \
       ARRIVALS_PARAMETERS(real, whole, in), bool bare, const real *restrict current,               \
       uint8_t *restrict spiked) {                                                                  \
     CONSTANTS(real);                                                                               \
@@ -141,7 +137,7 @@ static void compile(const double *p, double dt, double *c) {
   }                                                                                                \
   VECTOR_CLONES static void name##_shared_kernel(                                                  \
       int count, const double *c, real *restrict v, real *restrict ex,                             \
-      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex), bool bare,               \
+      const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex), bool bare,         \
       const real *restrict current, uint8_t *restrict spiked) {                                    \
     CONSTANTS(real);                                                                               \
     ALL_STEPS(real, SHARED_STEP)                                                                   \
@@ -155,9 +151,8 @@ static void compile(const double *p, double dt, double *c) {
     name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn], s->refractory,    \
                          ARRIVALS_ARGUMENTS(real, s, 0), s->bare, s->current, s->spiked);          \
   }                                                                                                \
-  static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
+  static void name##_impose(const neuron_segment *s, int i) {                                      \
     ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \
-    s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
 DEFINE_UPDATE(float, int32_t, iaf_psc_exp_single)
 DEFINE_UPDATE(double, int64_t, iaf_psc_exp_double)
@@ -180,6 +175,7 @@ const neuron_model neuron_iaf_psc_exp = {
     .receptor_state = receptor_state,
     .check = check,
     .compile = compile,
+    .refractory_steps = REFRACTORY,
     .update = {iaf_psc_exp_single, iaf_psc_exp_double},
     .impose = {iaf_psc_exp_single_impose, iaf_psc_exp_double_impose},
 };
@@ -199,6 +195,7 @@ const neuron_model neuron_iaf_psc_exp_shared = {
     .receptor_state = receptor_state,
     .check = check,
     .compile = compile_shared,
+    .refractory_steps = REFRACTORY,
     .update = {iaf_psc_exp_single_shared, iaf_psc_exp_double_shared},
     .impose = {iaf_psc_exp_single_impose, iaf_psc_exp_double_impose},
 };

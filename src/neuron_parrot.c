@@ -36,7 +36,7 @@ DEFINE_UPDATE(float, int32_t, parrot_single)
 DEFINE_UPDATE(double, int64_t, parrot_double)
 
 /* A spike leaves nothing behind. */
-static void impose(const neuron_segment *s, int i, bool fires) { (void)s, (void)i, (void)fires; }
+static void impose(const neuron_segment *s, int i) { (void)s, (void)i; }
 
 const neuron_model neuron_parrot = {
     .name = "parrot",
@@ -50,6 +50,7 @@ const neuron_model neuron_parrot = {
     .memoryless = true,
     .check = check,
     .compile = compile,
+    .refractory_steps = -1,
     .update = {parrot_single, parrot_double},
     .impose = {impose, impose},
 };

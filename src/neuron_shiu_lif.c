@@ -8,7 +8,8 @@
  * Order within a step: (1) v and g of neurons that are not refractory take an exact linear step,
  * those of the others are held; (2) who is not refractory and above V_th fires; (3) arriving input
  * is added where the neuron is neither refractory nor firing, and lost elsewhere; (4) firing
- * neurons are reset, g to 0. A neuron that fires in step k is active again in step k + t_ref/dt. */
+ * neurons are reset, g to 0. A neuron that fires in step k is active again in step k + t_ref/dt:
+ * refractory are the steps between. */
 enum { tau_m, tau_syn, V_rest, V_reset, V_th, t_ref, PARAMETERS };
 enum { v_state, g_state, STATES };
 
@@ -44,7 +45,7 @@ static void compile(const double *p, double dt, double *c) {
   c[REST] = p[V_rest];
   c[RESET] = p[V_reset];
   c[THRESHOLD] = p[V_th];
-  c[REFRACTORY] = round(p[t_ref] / dt);
+  c[REFRACTORY] = fmax(round(p[t_ref] / dt) - 1, 0);
   c[CURRENT] = -expm1(-dt / p[tau_m]);
 }
 
@@ -52,26 +53,23 @@ static void compile(const double *p, double dt, double *c) {
 #define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static void name##_kernel(                                                         \
       int count, const double *c, real *restrict v, real *restrict g,                              \
-      int32_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, g),                           \
+      const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, g),                     \
       ARRIVALS_PARAMETERS(real, whole, v), const real *restrict current,                           \
       uint8_t *restrict spiked) {                                                                  \
     const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[CURRENT];                                                           \
-    const int32_t period = (int32_t)c[REFRACTORY];                                                 \
     for (int i = 0; i < count; i++) {                                                              \
       const real v_before = v[i], g_before = g[i];                                                 \
-      const int32_t left = refractory[i] > 0 ? refractory[i] - 1 : 0;                              \
       const real moved =                                                                           \
           rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);           \
-      const int32_t active = left == 0, fires = active & (moved > threshold);                      \
+      const int32_t active = !refractory[i], fires = active & (moved > threshold);                 \
       ARRIVALS_TAKE(real, arrived_g, g, i, ARRIVALS_ADDED);                                        \
       ARRIVALS_TAKE(real, arrived_v, v, i, ARRIVALS_ADDED);                                        \
       const real g_after = g_before * decay_g + arrived_g, v_after = moved + arrived_v;            \
       const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;       \
       g[i] = fires ? 0 : g_held;                                                                   \
       v[i] = fires ? reset : v_held;                                                               \
-      refractory[i] = fires ? period : left;                                                       \
       spiked[i] = (uint8_t)fires;                                                                  \
     }                                                                                              \
   }                                                                                                \
@@ -80,10 +78,9 @@ static void compile(const double *p, double dt, double *c) {
                   ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1), s->current,      \
                   s->spiked);                                                                      \
   }                                                                                                \
-  static void name##_impose(const neuron_segment *s, int i, bool fires) {                          \
+  static void name##_impose(const neuron_segment *s, int i) {                                      \
     ((real *)s->state[v_state])[i] = (real)s->constants[RESET];                                    \
     ((real *)s->state[g_state])[i] = 0;                                                            \
-    s->refractory[i] = fires ? (int32_t)s->constants[REFRACTORY] : 0;                              \
   }
 DEFINE_UPDATE(float, int32_t, shiu_lif_single)
 DEFINE_UPDATE(double, int64_t, shiu_lif_double)
@@ -103,6 +100,7 @@ const neuron_model neuron_shiu_lif = {
     .receptor_state = receptor_state,
     .check = check,
     .compile = compile,
+    .refractory_steps = REFRACTORY,
     .update = {shiu_lif_single, shiu_lif_double},
     .impose = {shiu_lif_single_impose, shiu_lif_double_impose},
 };

@@ -49,7 +49,10 @@ static void add_segment(shard_block *b, const model *m, const neuron_place *plac
   shard_segment *s = &b->segment[b->segments++];
   *s = (shard_segment){.population = place->population, .first = first};
   const model_population *p = &m->population[place->population];
-  p->neuron->compile(p->variant[place->variant].parameter, m->dt, s->constants);
+  const neuron_model *neuron = p->neuron;
+  neuron->compile(p->variant[place->variant].parameter, m->dt, s->constants);
+  if (neuron->refractory_steps >= 0)
+    s->refractory.steps = (int32_t)s->constants[neuron->refractory_steps];
 }
 
 static void make_blocks(shard *s, const neuron_place *place) {
@@ -94,6 +97,7 @@ static void initialise(shard *s) {
     if (used) s->state[k] = check_allocate_huge(s->neurons, size);
   }
   s->refractory = check_allocate_huge(s->neurons, sizeof *s->refractory);
+  s->is_refractory = check_allocate_huge(s->neurons, sizeof *s->is_refractory);
   for (int p = 0; p < s->m->populations; p++) {
     const model_population *population = &s->m->population[p];
     for (int k = 0; k < population->neuron->states; k++) {
@@ -200,6 +204,7 @@ void shard_free(shard *s) {
     shard_block *b = &s->block[k];
     if (b->synapses.slot) synapse_free(&b->synapses);
     input_block_free(b->input);
+    for (int g = 0; g < b->segments; g++) refractory_free(&b->segment[g].refractory);
     free(b->segment);
     free(b->spiked);
     free(b->impose);
@@ -207,6 +212,7 @@ void shard_free(shard *s) {
   free(s->block);
   for (int k = 0; k < NEURON_STATES_MAX; k++) free(s->state[k]);
   free(s->refractory);
+  free(s->is_refractory);
   free(s->gid);
   exchange_free(s->exchange);
   *s = (shard){0};

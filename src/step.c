@@ -180,7 +180,10 @@ void step_run(stepper *w, int64_t last) {
 #pragma omp parallel num_threads(w->s->threads)
   {
     const unsigned before = vector_flush_subnormals();
-    take_steps(w, omp_get_thread_num(), w->done + 1, last);
+    const int thread = omp_get_thread_num();
+    take_steps(w, thread, w->done + 1, last);
+    for (int k = thread; k < w->s->blocks; k += w->s->threads)
+      step_update_end(w->s, &w->s->block[k], last);
     vector_restore(before);
   }
   w->done = last;
@@ -252,4 +255,5 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
       synapse_spikes(&s->block[b].synapses, w->arrived, w->arrived_gid, step, done);
   }
   free(local_of);
+  for (int k = 0; k < s->blocks; k++) step_update_resume(s, &s->block[k], done);
 }

@@ -14,8 +14,8 @@ from program import BINARY, SOURCE, Verdict
 # The way of the data. A module may include its own header and those to the left of it; those in one
 # group may include each other; FOUNDATIONS may be included by all.
 FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
-        {"synapse", "input", "exchange", "shard"}, {"record", "learn"}, {"watchdog", "stop"}, {"step"},
-        {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
+        {"synapse", "input", "exchange", "refractory", "shard"}, {"record", "learn"},
+        {"watchdog", "stop"}, {"step"}, {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
         {"main"}]
 FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine", "task_counter",
                "hdf5_file"}

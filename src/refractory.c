@@ -1,0 +1,61 @@
+#include "refractory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void refractory_release(refractory_queue *q, int64_t step, uint8_t *flag) {
+  for (; q->count > 0 && q->queue[q->first].last < step; q->first++, q->count--)
+    flag[q->queue[q->first].neuron] = 0;
+}
+
+/* Room for one more: where those that were released leave half of it, the others move there. */
+static void make_room(refractory_queue *q) {
+  if (q->first + q->count < q->capacity) return;
+  if (q->first < q->capacity / 2 || q->first == 0) {
+    q->queue = check_grow(q->queue, &q->capacity, q->capacity + 1, sizeof *q->queue);
+    return;
+  }
+  memmove(q->queue, q->queue + q->first, q->count * sizeof *q->queue);
+  q->first = 0;
+}
+
+void refractory_begin(refractory_queue *q, uint32_t neuron, int64_t step, uint8_t *flag) {
+  refractory_end(q, neuron, flag);
+  if (q->steps == 0) return;
+  make_room(q);
+  q->queue[q->first + q->count++] = (refractory_neuron){step + q->steps, neuron};
+  flag[neuron] = 1;
+}
+
+void refractory_end(refractory_queue *q, uint32_t neuron, uint8_t *flag) {
+  if (!flag[neuron]) return;
+  flag[neuron] = 0;
+  size_t i = q->first;
+  while (q->queue[i].neuron != neuron) i++;
+  q->count--;
+  memmove(&q->queue[i], &q->queue[i + 1], (q->first + q->count - i) * sizeof *q->queue);
+}
+
+void refractory_left(const refractory_queue *q, int64_t step, int32_t *left) {
+  for (size_t i = q->first; i < q->first + q->count; i++)
+    left[q->queue[i].neuron] = (int32_t)(q->queue[i].last - step);
+}
+
+static int compare_last(const void *a, const void *b) {
+  const refractory_neuron *x = a, *y = b;
+  return (x->last > y->last) - (x->last < y->last);
+}
+
+void refractory_resume(refractory_queue *q, int64_t step, uint32_t first, uint32_t count,
+                       const int32_t *left, uint8_t *flag) {
+  q->first = q->count = 0;
+  for (uint32_t i = first; i < first + count; i++) {
+    flag[i] = left[i] > 0;
+    if (left[i] <= 0) continue;
+    make_room(q);
+    q->queue[q->count++] = (refractory_neuron){step + left[i], i};
+  }
+  if (q->count) qsort(q->queue, q->count, sizeof *q->queue, compare_last);
+}
+
+void refractory_free(refractory_queue *q) { free(q->queue); }

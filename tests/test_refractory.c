@@ -1,0 +1,73 @@
+/* The queue of refractory neurons against a counter for every neuron. */
+#include "refractory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { NEURONS = 50, FIRST = 7, STEPS = 3000 };
+
+typedef struct {
+  refractory_queue queue;
+  uint8_t flag[NEURONS];
+  int32_t left[NEURONS]; /* the plain way */
+} both;
+
+static void expect_equal(const both *b, int64_t step) {
+  int32_t told[NEURONS] = {0};
+  refractory_left(&b->queue, step, told);
+  assert_memory_equal(told, b->left, sizeof told);
+  for (int i = 0; i < NEURONS; i++) assert_int_equal(b->flag[i], b->left[i] > 0);
+}
+
+/* One step: some fire, refractory or not, of some the refractory time ends early. */
+static void advance(both *b, int64_t step) {
+  refractory_release(&b->queue, step, b->flag);
+  for (int i = FIRST; i < NEURONS; i++) assert_int_equal(b->flag[i], b->left[i] > 0);
+  for (uint32_t i = FIRST; i < NEURONS; i++) {
+    const int chance = rand() % 40;
+    if (b->left[i] > 0) b->left[i]--;
+    if (chance == 0) {
+      refractory_begin(&b->queue, i, step, b->flag);
+      b->left[i] = b->queue.steps;
+    } else if (chance == 1) {
+      refractory_end(&b->queue, i, b->flag);
+      b->left[i] = 0;
+    }
+  }
+}
+
+static void go_on_from_what_is_left(both *b, int64_t step) {
+  refractory_queue again = {.steps = b->queue.steps};
+  memset(b->flag, 1, sizeof b->flag);
+  memset(b->flag, 0, FIRST);
+  refractory_resume(&again, step, FIRST, NEURONS - FIRST, b->left, b->flag);
+  refractory_free(&b->queue);
+  b->queue = again;
+}
+
+static void the_queue_holds_whom_counters_would(void **state) {
+  (void)state;
+  srand(5);
+  const int32_t lengths[] = {0, 1, 2, 20, 200};
+  for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+    both b = {.queue.steps = lengths[k]};
+    for (int64_t step = 1; step <= STEPS; step++) {
+      advance(&b, step);
+      /* who was released in this step is told at the beginning of the next one */
+      if (step % 7 == 0) refractory_release(&b.queue, step + 1, b.flag), expect_equal(&b, step);
+      if (step % 500 == 0) go_on_from_what_is_left(&b, step), expect_equal(&b, step);
+    }
+    assert_true(b.queue.capacity <= 4 * NEURONS);
+    refractory_free(&b.queue);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(the_queue_holds_whom_counters_would)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
