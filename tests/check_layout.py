@@ -15,8 +15,8 @@ from program import BINARY, SOURCE, Verdict
 # group may include each other; FOUNDATIONS may be included by all.
 FLOW = [{"neuron"}, {"model"}, {"directory"}, {"network"}, {"partition"},
         {"synapse", "input", "exchange", "refractory", "shard"}, {"record", "learn"},
-        {"watchdog", "stop"}, {"step"}, {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"}, {"perturb"}, {"command", "commands"},
-        {"main"}]
+        {"watchdog", "stop"}, {"step"}, {"checkpoint"}, {"summary", "memory"}, {"info"}, {"run"},
+        {"perturb"}, {"command", "commands"}, {"main"}]
 FOUNDATIONS = {"check", "agree", "random", "vector", "barrier", "machine", "task_counter",
                "hdf5_file"}
 # The measure of integration reads arrays and files, never the simulator.
