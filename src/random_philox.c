@@ -23,31 +23,37 @@ static void philox_plain(batch *b, int n, uint32_t key0, uint32_t key1) {
 }
 
 #if defined(__x86_64__)
-/* Two counters' words share a 64-bit lane; the instruction that multiplies 32 by 32 bits takes the
- * lower one, so each product is made for the lower and for the upper words. Compilers do not find
- * this form. */
-typedef uint64_t lanes_256 __attribute__((vector_size(32)));
-
+/* As random_philox_512: products of the lower and of the upper words, and two vectors at a time. */
 __attribute__((target("avx2"))) static void philox_256(batch *b, int n, uint32_t key0,
                                                        uint32_t key1) {
-  const uint64_t low = UINT32_MAX, both = ((uint64_t)1 << 32) | 1;
-  const lanes_256 zero = {0}, m0 = zero + PHILOX_MULTIPLIER_0, m1 = zero + PHILOX_MULTIPLIER_1;
-#define MULTIPLY(a, b) (lanes_256) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
-  for (int i = 0; i < n; i += 8) {
-    lanes_256 x[4];
-    for (int w = 0; w < 4; w++) memcpy(&x[w], &b->word[w][i], sizeof x[w]);
-    uint32_t k0 = key0, k1 = key1;
-    for (int r = 0; r < PHILOX_ROUNDS; r++, k0 += PHILOX_STEP_0, k1 += PHILOX_STEP_1) {
-      const lanes_256 even0 = MULTIPLY(x[0], m0), odd0 = MULTIPLY(x[0] >> 32, m0);
-      const lanes_256 even1 = MULTIPLY(x[2], m1), odd1 = MULTIPLY(x[2] >> 32, m1);
-      x[0] = ((even1 >> 32) | (odd1 & ~low)) ^ x[1] ^ (zero + both * k0);
-      x[2] = ((even0 >> 32) | (odd0 & ~low)) ^ x[3] ^ (zero + both * k1);
-      x[1] = (even1 & low) | (odd1 << 32);
-      x[3] = (even0 & low) | (odd0 << 32);
-    }
-    for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], &x[w], sizeof x[w]);
+  enum { UPPER = 0xaa }; /* words of each 64-bit lane */
+  const __m256i m0 = _mm256_set1_epi64x(PHILOX_MULTIPLIER_0);
+  const __m256i m1 = _mm256_set1_epi64x(PHILOX_MULTIPLIER_1);
+  __m256i key[PHILOX_ROUNDS][2];
+  for (int r = 0; r < PHILOX_ROUNDS; r++, key0 += PHILOX_STEP_0, key1 += PHILOX_STEP_1) {
+    key[r][0] = _mm256_set1_epi32((int)key0);
+    key[r][1] = _mm256_set1_epi32((int)key1);
   }
-#undef MULTIPLY
+  for (int i = 0; i < n; i += 16) {
+    __m256i x[4][2];
+    for (int w = 0; w < 4; w++) memcpy(x[w], &b->word[w][i], sizeof x[w]);
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; v++) {
+        const __m256i even0 = _mm256_mul_epu32(x[0][v], m0);
+        const __m256i odd0 = _mm256_mul_epu32(_mm256_srli_epi64(x[0][v], 32), m0);
+        const __m256i even1 = _mm256_mul_epu32(x[2][v], m1);
+        const __m256i odd1 = _mm256_mul_epu32(_mm256_srli_epi64(x[2][v], 32), m1);
+        const __m256i high0 = _mm256_blend_epi32(_mm256_srli_epi64(even0, 32), odd0, UPPER);
+        const __m256i high1 = _mm256_blend_epi32(_mm256_srli_epi64(even1, 32), odd1, UPPER);
+        x[0][v] = _mm256_xor_si256(_mm256_xor_si256(high1, x[1][v]), key[r][0]);
+        x[2][v] = _mm256_xor_si256(_mm256_xor_si256(high0, x[3][v]), key[r][1]);
+        x[1][v] = _mm256_blend_epi32(even1, _mm256_slli_epi64(odd1, 32), UPPER);
+        x[3][v] = _mm256_blend_epi32(even0, _mm256_slli_epi64(odd0, 32), UPPER);
+      }
+    }
+    for (int w = 0; w < 4; w++) memcpy(&b->word[w][i], x[w], sizeof x[w]);
+  }
 }
 
 __attribute__((target("avx512f"))) static void philox_512(batch *b, int n, uint32_t key0,
