@@ -65,8 +65,8 @@ typedef struct {
   const char *(*check)(const double *parameter, double dt);
   /* Parameters (table order) -> constants of the update. dt in ms.                         */
   void (*compile)(const double *parameter, double dt, double *constants);
-  /* Which of the constants tells for how many steps after a spike a neuron is refractory, which the
-   * step loop counts; -1: none.                                                            */
+  /* Place of the constant that says for how many steps after a spike a neuron is refractory, -1
+   * where it never is. The step loop keeps the time.                                       */
   int refractory_steps;
   /* Advance all neurons of the segment by one step; sets spiked. [0] single, [1] double.   */
   void (*update[2])(const neuron_segment *segment);

@@ -28,7 +28,8 @@ LOCAL void refractory_end(refractory_queue *q, uint32_t neuron, uint8_t *flag);
 
 /* left[neuron], for the refractory ones alone: their steps after `step` [dt]. */
 LOCAL void refractory_left(const refractory_queue *q, int64_t step, int32_t *left);
-/* The opposite, for neurons first .. first + count - 1: the queue as it is after `step`. */
+/* The opposite, for neurons first .. first + count - 1: the queue as it is after `step`. One that
+ * has more steps left than a spike gives keeps them. */
 LOCAL void refractory_resume(refractory_queue *q, int64_t step, uint32_t first, uint32_t count,
                              const int32_t *left, uint8_t *flag);
 LOCAL void refractory_free(refractory_queue *q);

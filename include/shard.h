@@ -45,7 +45,7 @@ typedef struct {
   uint32_t neurons;
   uint32_t *gid;                  /* [neurons] local order */
   void *state[NEURON_STATES_MAX]; /* real[neurons] each */
-  int32_t *refractory;            /* [neurons] steps left; right between two calls of step_run */
+  int32_t *refractory;            /* [neurons] steps left, as of the end of the last step_run */
   uint8_t *is_refractory;         /* [neurons] 1 where the neuron is refractory */
   exchange *exchange;
 } shard;

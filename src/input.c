@@ -34,9 +34,6 @@ struct input_block {
   uint32_t neurons;
   int inputs;
   block_input *input;
-  size_t drawn;  /* neurons that Poisson inputs reach, counted once an input */
-  uint32_t *who; /* [drawn] gid */
-  bool narrow;   /* a byte holds every count, of the whole model's inputs */
   int64_t step;
   bool driven;   /* is any current on? */
   void *current; /* real[neurons] */
@@ -84,7 +81,7 @@ static bool is_first_poisson(const model *m, int k) {
 
 static void add_inputs(input_block *b, const uint32_t *gid) {
   const model *m = b->m;
-  b->narrow = true;
+  b->draw.narrow = true;
   b->input = check_allocate((size_t)m->inputs, sizeof *b->input);
   for (int k = 0; k < m->inputs; k++) {
     const model_input *source = &m->input[k];
@@ -99,9 +96,9 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
                       .stop = step_of(m, source->stop)};
     const bool poisson = source->kind == INPUT_POISSON;
     size_t ignored = 0;
-    find_spans(m, b->neurons, gid, poisson ? &b->drawn : &ignored, &in);
+    find_spans(m, b->neurons, gid, poisson ? &b->draw.rows : &ignored, &in);
     if (poisson) in.table = poisson_table_make(source->rate * m->dt / 1000);
-    b->narrow = b->narrow && (!poisson || poisson_is_narrow(&in.table));
+    b->draw.narrow = b->draw.narrow && (!poisson || poisson_is_narrow(&in.table));
     if (in.spans > 0)
       b->input[b->inputs++] = in;
     else
@@ -109,26 +106,20 @@ static void add_inputs(input_block *b, const uint32_t *gid) {
   }
 }
 
-static size_t count_size(const input_block *b) {
-  return b->narrow ? sizeof(uint8_t) : sizeof(uint16_t);
-}
-
-/* The counts from row `row` on of a step of the octet. */
-static void *counts_at(const input_block *b, int step, size_t row) {
-  return (char *)b->draw.counts + ((size_t)step * b->drawn + row) * count_size(b);
-}
-
 static void list_drawn(input_block *b, const uint32_t *gid) {
-  b->who = check_allocate(b->drawn, sizeof *b->who);
+  input_draw_start(&b->draw, b->m->seed);
   for (int k = 0; k < b->inputs; k++) {
     const block_input *in = &b->input[k];
     for (int s = 0; in->table.cumulative && s < in->spans; s++) {
       const span *own = &in->spans_list[s];
-      memcpy(b->who + own->row, gid + own->first, own->count * sizeof *gid);
-      input_draw_add(&b->draw, &in->table, in->input, own->row, own->count);
+      input_draw_add(&b->draw, &in->table, in->input, own->row, own->count, gid + own->first);
     }
   }
-  input_draw_start(&b->draw, b->m->seed, b->narrow, b->drawn, b->who);
+}
+
+/* The counts of the step under way from row `row` on. */
+static const void *counts_at(const input_block *b, size_t row) {
+  return input_draw_counts(&b->draw, (int)(b->step % POISSON_STEPS), row);
 }
 
 typedef struct {
@@ -190,7 +181,6 @@ void input_block_free(input_block *b) {
     free(b->input[k].spans_list);
   }
   free(b->input);
-  free(b->who);
   input_draw_free(&b->draw);
   free(b->current);
   free(b->none);
@@ -267,11 +257,11 @@ DEFINE_ADD(double, uint16_t, wide_double)
 
 static void add_counts(const input_block *b, const void *counts, uint32_t n, double weight,
                        void *to) {
-  if (b->m->double_precision && b->narrow)
+  if (b->m->double_precision && b->draw.narrow)
     add_narrow_double(counts, n, weight, to);
   else if (b->m->double_precision)
     add_wide_double(counts, n, weight, to);
-  else if (b->narrow)
+  else if (b->draw.narrow)
     add_narrow_single(counts, n, (float)weight, to);
   else
     add_wide_single(counts, n, (float)weight, to);
@@ -292,8 +282,7 @@ static void add_poisson(const input_block *b, const block_input *in, uint32_t fi
     const uint32_t end =
         own->first + own->count < first + count ? own->first + own->count : first + count;
     const size_t row = own->row + (low - own->first);
-    add_counts(b, counts_at(b, (int)(b->step % POISSON_STEPS), row), end - low, in->weight,
-               (char *)to + (low - first) * size);
+    add_counts(b, counts_at(b, row), end - low, in->weight, (char *)to + (low - first) * size);
   }
 }
 
@@ -335,7 +324,7 @@ static bool has_others(const input_block *b, const block_input *counted, int pop
 /* The input that a population's receptor gets as counts; NULL where it reaches nobody here, or
  * counts are no bytes. */
 static const block_input *counted_input(const input_block *b, int population, int receptor) {
-  for (int k = 0; k < b->inputs && b->narrow; k++)
+  for (int k = 0; k < b->inputs && b->draw.narrow; k++)
     if (b->input[k].counted && b->input[k].population == population &&
         b->input[k].receptor == receptor)
       return &b->input[k];
@@ -345,7 +334,7 @@ static const block_input *counted_input(const input_block *b, int population, in
 /* Its counts of neurons first .. first + count - 1; in `covered`, where it reaches not all. */
 static const uint8_t *counts_of(const input_block *b, const block_input *in, uint32_t first,
                                 uint32_t count, uint8_t *covered) {
-  const uint8_t *counts = counts_at(b, (int)(b->step % POISSON_STEPS), 0);
+  const uint8_t *counts = counts_at(b, 0);
   int s = span_from(in, first);
   const span *own = &in->spans_list[s];
   if (s < in->spans && own->first <= first && own->first + own->count >= first + count)
@@ -388,7 +377,7 @@ const void *input_current(const input_block *b, uint32_t first) {
 }
 
 size_t input_bytes(const input_block *b) {
-  return b->drawn * (sizeof *b->who + 2 * POISSON_STEPS * count_size(b)) +
+  return input_draw_bytes(&b->draw) +
          b->neurons * (b->m->double_precision ? sizeof(double) : sizeof(float)) +
          b->events * sizeof *b->event;
 }

@@ -2,22 +2,26 @@
 #include "barrier.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static size_t count_size(const input_draw *d) {
   return d->narrow ? sizeof(uint8_t) : sizeof(uint16_t);
 }
 
 void input_draw_add(input_draw *d, const poisson_table *table, uint32_t input, size_t row,
-                    size_t count) {
+                    size_t count, const uint32_t *gid) {
   const int more = (int)((count + DRAW_PART - 1) / DRAW_PART);
   d->part = realloc(d->part, (size_t)(d->parts + more) * sizeof *d->part);
   if (!d->part) CHECK_ABORT("out of memory");
+  memcpy(d->who + row, gid, count * sizeof *gid);
   for (size_t done = 0; done < count; done += DRAW_PART)
     d->part[d->parts++] =
         (draw_part){.table = table,
                     .input = input,
                     .count = (int)(count - done < DRAW_PART ? count - done : DRAW_PART),
                     .row = row + done};
+  atomic_init(&d->taken, d->parts); /* there is no coming octet yet */
+  atomic_init(&d->done, d->parts);
 }
 
 /* From now on parts of the coming octet can be taken. */
@@ -42,22 +46,27 @@ static void close_octet(input_draw *d) {
   atomic_store_explicit(&d->done, d->parts, memory_order_relaxed); /* nobody is at work */
 }
 
-void input_draw_start(input_draw *d, uint64_t seed, bool narrow, size_t rows, const uint32_t *who) {
+void input_draw_start(input_draw *d, uint64_t seed) {
   d->seed = seed;
-  d->narrow = narrow;
-  d->rows = rows;
-  d->who = who;
-  d->counts = check_allocate_huge(rows * POISSON_STEPS, count_size(d));
-  d->coming = check_allocate_huge(rows * POISSON_STEPS, count_size(d));
+  d->who = check_allocate(d->rows, sizeof *d->who);
+  d->counts = check_allocate_huge(d->rows * POISSON_STEPS, count_size(d));
+  d->coming = check_allocate_huge(d->rows * POISSON_STEPS, count_size(d));
   d->octet = d->coming_octet = -1;
-  atomic_init(&d->taken, d->parts);
-  atomic_init(&d->done, d->parts);
 }
 
 void input_draw_free(input_draw *d) {
   free(d->part);
+  free(d->who);
   free(d->counts);
   free(d->coming);
+}
+
+const void *input_draw_counts(const input_draw *d, int step, size_t row) {
+  return (const char *)d->counts + ((size_t)step * d->rows + row) * count_size(d);
+}
+
+size_t input_draw_bytes(const input_draw *d) {
+  return d->rows * (sizeof *d->who + 2 * POISSON_STEPS * count_size(d));
 }
 
 void input_draw_seed(input_draw *d, uint64_t seed) {

@@ -18,9 +18,9 @@ typedef struct { /* neurons side by side that one input reaches */
 
 typedef struct {
   uint64_t seed;
-  bool narrow;         /* a byte holds every count */
-  size_t rows;         /* of a step: neurons that Poisson inputs reach, counted once an input */
-  const uint32_t *who; /* [rows] gid; borrowed */
+  bool narrow;   /* a byte holds every count, of the whole model's inputs */
+  size_t rows;   /* of a step: neurons that Poisson inputs reach, counted once an input */
+  uint32_t *who; /* [rows] gid */
   int parts;
   draw_part *part;       /* [parts] */
   int64_t octet;         /* of `counts`: steps 8 octet .. 8 octet + 7; -1: none yet */
@@ -30,14 +30,17 @@ typedef struct {
   _Alignas(64) atomic_int done;
 } input_draw;
 
-/* Add `count` neurons from `row` on, which input number `input` reaches; table is borrowed. */
+/* With narrow and rows set: room for who they are. */
+LOCAL void input_draw_start(input_draw *d, uint64_t seed);
+/* Input number `input` reaches gid[count], whose rows begin at `row`; table is borrowed. */
 LOCAL void input_draw_add(input_draw *d, const poisson_table *table, uint32_t input, size_t row,
-                          size_t count);
-/* After the last of them. */
-LOCAL void input_draw_start(input_draw *d, uint64_t seed, bool narrow, size_t rows,
-                            const uint32_t *who);
+                          size_t count, const uint32_t *gid);
 LOCAL void input_draw_free(input_draw *d);
 
+/* The counts from row `row` on of a step of the octet that is under way: uint8_t where narrow, else
+ * uint16_t; borrowed until the next octet is taken. */
+LOCAL const void *input_draw_counts(const input_draw *d, int step, size_t row);
+LOCAL size_t input_draw_bytes(const input_draw *d);
 /* Forget what was drawn if it was with another seed. */
 LOCAL void input_draw_seed(input_draw *d, uint64_t seed);
 /* Have the counts of `octet`: draw what is still missing. By the block's thread. */

@@ -23,7 +23,10 @@ void refractory_begin(refractory_queue *q, uint32_t neuron, int64_t step, uint8_
   refractory_end(q, neuron, flag);
   if (q->steps == 0) return;
   make_room(q);
-  q->queue[q->first + q->count++] = (refractory_neuron){step + q->steps, neuron};
+  const int64_t last = step + q->steps;
+  size_t i = q->first + q->count++;
+  for (; i > q->first && q->queue[i - 1].last > last; i--) q->queue[i] = q->queue[i - 1];
+  q->queue[i] = (refractory_neuron){last, neuron};
   flag[neuron] = 1;
 }
 

@@ -231,7 +231,6 @@ static void input_depends_on_no_division_into_blocks_and_on_no_first_step(void *
   model_free(m[1]);
 }
 
-/* The counts behind input_add, in the window and its nodes alone. */
 /* A block whose owner steps, jumps and changes the seed while three threads draw ahead, against one
  * that is left alone. */
 static void trains_are_the_same_whoever_draws_them_ahead(void **state) {
@@ -282,6 +281,7 @@ static void trains_are_the_same_whoever_draws_them_ahead(void **state) {
   model_free(m);
 }
 
+/* The counts behind input_add, in the window and its nodes alone. */
 static void poisson_input_is_weight_times_count_in_its_window(void **state) {
   (void)state;
   model *m = parse(driven, "double");

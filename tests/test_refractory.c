@@ -67,7 +67,24 @@ static void the_queue_holds_whom_counters_would(void **state) {
   }
 }
 
+/* A checkpoint's word counts, though here a spike makes refractory for 3 steps. */
+static void a_longer_time_that_was_saved_is_kept(void **state) {
+  (void)state;
+  refractory_queue q = {.steps = 3};
+  uint8_t flag[2] = {0};
+  const int32_t left[2] = {9, 0};
+  refractory_resume(&q, 0, 0, 2, left, flag);
+  refractory_begin(&q, 1, 1, flag);
+  for (int64_t step = 2; step < 12; step++) {
+    refractory_release(&q, step, flag);
+    assert_int_equal(flag[0], step <= 9);
+    assert_int_equal(flag[1], step <= 4);
+  }
+  refractory_free(&q);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(the_queue_holds_whom_counters_would)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(the_queue_holds_whom_counters_would),
+                                     cmocka_unit_test(a_longer_time_that_was_saved_is_kept)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
