@@ -27,9 +27,6 @@ static bool machine_has(const char *set) {
 }
 #define __builtin_cpu_supports is_allowed
 #define random_philox tested_philox
-#define poisson_table_make tested_table_make
-#define poisson_table_free tested_table_free
-#define poisson_is_narrow tested_is_narrow
 #define poisson_draw tested_draw
 #define random_draw_many tested_draw_many
 #include "../src/input_poisson.c"
@@ -75,12 +72,12 @@ static void draw_counts(const char *set, double mean, bool bytes, uint8_t *count
   static uint32_t who[NEURONS];
   for (uint32_t i = 0; i < NEURONS; i++) who[i] = 3 * i + 1;
   allowed = set;
-  poisson_table t = tested_table_make(mean);
-  const bool narrow = bytes && tested_is_narrow(&t);
+  poisson_table t = poisson_table_make(mean);
+  const bool narrow = bytes && poisson_is_narrow(&t);
   const size_t octet = (size_t)NEURONS * POISSON_STEPS * (narrow ? 1 : 2);
   for (int o = 0; o < OCTETS; o++)
     tested_draw(&t, 55, 3, who, NEURONS - o, o, NEURONS, narrow, counts + (size_t)o * octet);
-  tested_table_free(&t);
+  poisson_table_free(&t);
 }
 
 static void counts_are_the_same(void **state) {
