@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The house is in order: includes follow the data flow, mpi.h, hdf5.h and metis.h stay where they
-belong, the code is formatted, and compiled with its prefetching. (That it has no warning the builds
+belong, the code is formatted, and compiled with its prefetching and without wide vectors. (That it has no warning the builds
 say: the tested one is of gcc, that of check_sanitizers.sh of clang.)"""
 import os
 import platform
@@ -146,16 +146,21 @@ def check_format(verdict):
     verdict.check(done.returncode == 0, f"{len(files)} files are formatted")
 
 
-def check_prefetch(verdict):
-    """Compilers may leave out what has no effect but speed: delivery took twice as long without."""
+def check_instructions(verdict):
+    """What compilers may do, for nothing but speed changes: leave out the prefetching, without which
+    delivery takes twice as long, or use vectors of 512 bits, which lower the clock."""
     if platform.machine() != "x86_64" or not shutil.which("objdump"):
-        print("skipped: prefetching; an x86-64 machine and objdump are needed")
+        print("skipped: the instructions; an x86-64 machine and objdump are needed")
         return
     code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", BINARY], capture_output=True, text=True,
                           check=True).stdout
-    functions = re.findall(r"^[0-9a-f]+ <((?:synapse_)?deliver\w*)[^>]*>:\n((?:.+\n)+)", code, re.M)
-    verdict.check(any("prefetch" in body for _, body in functions),
-                  "the delivery asks for memory before it needs it: " + " ".join(name for name, _ in functions))
+    functions = re.findall(r"^[0-9a-f]+ <(\w+)[^>]*>:\n((?:.+\n)+)", code, re.M)
+    delivery = [(name, body) for name, body in functions if re.match("(synapse_)?deliver", name)]
+    verdict.check(any("prefetch" in body for _, body in delivery),
+                  "the delivery asks for memory before it needs it: " + " ".join(name for name, _ in delivery))
+    wide = [name for name, body in functions if "%zmm" in body]
+    verdict.check(not wide and any("%ymm" in body for _, body in functions),
+                  "vectors have at most 256 bits " + " ".join(wide))
 
 
 def main():
@@ -165,7 +170,7 @@ def main():
     check_library_headers(verdict, modules)
     check_no_mpi_switch(verdict)
     check_format(verdict)
-    check_prefetch(verdict)
+    check_instructions(verdict)
     verdict.finish()
 
 

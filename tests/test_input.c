@@ -85,8 +85,37 @@ static void expect_poisson(double mean, int neurons, int octets) {
 
 static void counts_have_the_poisson_distribution(void **state) {
   (void)state;
-  const double means[] = {0.001, 0.05, 0.8, 1.28, 2.9, 12, 60};
+  const double means[] = {0.001, 0.05, 0.8, 1.28, 2.9, 3.7, 3.9, 12, 60};
   for (size_t k = 0; k < sizeof means / sizeof *means; k++) expect_poisson(means[k], 777, 100);
+}
+
+/* To 2^-48, whatever the bins. */
+static void bins_share_out_the_probabilities(void **state) {
+  (void)state;
+  const double means[] = {0, 1e-5, 0.02, 0.8, 1.6, 2.32, 3, 3.7};
+  const uint64_t whole = (uint64_t)1 << 48, bin = whole / POISSON_BINS;
+  for (size_t m = 0; m < sizeof means / sizeof *means; m++) {
+    poisson_table t = poisson_table_make(means[m]);
+    assert_true(t.binned);
+    uint64_t share[POISSON_BINS] = {0}, up_to = 0;
+    for (int k = 0; k < POISSON_BINS; k++) {
+      const uint64_t lower = (uint64_t)(t.split[k] & 0xfff) << 32 | t.fraction[k];
+      assert_int_equal(t.split[k] >> 12, k);
+      share[t.choice[k] & 0xff] += lower;
+      share[t.choice[k] >> 8] += bin - lower;
+      /* the last count stands for larger ones as well, so that 16 bits must not decide for it */
+      assert_int_not_equal(t.choice[k] >> 8, POISSON_BINS - 1);
+      if ((t.choice[k] & 0xff) == POISSON_BINS - 1) assert_int_equal(t.split[k] & 0xfff, 0);
+    }
+    for (int k = 0; k < POISSON_BINS; k++) {
+      up_to += share[k];
+      assert_true(up_to == (k < POISSON_BINS - 1 && k < t.counts ? t.cumulative[k] : whole));
+    }
+    poisson_table_free(&t);
+  }
+  poisson_table large = poisson_table_make(5);
+  assert_false(large.binned);
+  poisson_table_free(&large);
 }
 
 static void high_rates_have_the_poisson_distribution(void **state) {
@@ -101,7 +130,7 @@ static void bytes_hold_the_same_counts(void **state) {
   static uint32_t who[NEURONS];
   static uint16_t wide[STRIDE * POISSON_STEPS];
   static uint8_t narrow[STRIDE * POISSON_STEPS];
-  const double means[] = {1e-4, 0.3, 1.28, 2.32, 9, 40, 100};
+  const double means[] = {1e-4, 0.3, 1.28, 2.32, 3.7, 9, 40, 100};
   for (uint32_t i = 0; i < NEURONS; i++) who[i] = 7 * i;
   for (size_t k = 0; k < sizeof means / sizeof *means; k++) {
     poisson_table t = poisson_table_make(means[k]);
@@ -595,6 +624,7 @@ int main(int argc, char **argv) {
   MPI_Init(&argc, &argv);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_have_the_poisson_distribution),
+      cmocka_unit_test(bins_share_out_the_probabilities),
       cmocka_unit_test(high_rates_have_the_poisson_distribution),
       cmocka_unit_test(bytes_hold_the_same_counts),
       cmocka_unit_test(a_rate_of_zero_gives_nothing),
