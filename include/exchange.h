@@ -1,7 +1,8 @@
-/* exchange.h - carry one step's spikes to every rank that holds a target of them.
+/* exchange.h - carry the spikes of one or several steps to every rank that holds a target of them.
  *
- * Only ranks that share a synapse talk to each other. A message is the plain list of gids; an empty
- * list is an empty message. gid: global neuron id; step: [dt] since the start.               */
+ * Only ranks that share a synapse talk to each other. A message is the plain list of gids, in whose
+ * unused upper bits the step stands; an empty list is an empty message. gid: global neuron id;
+ * step: [dt] since the start. */
 #ifndef SHINKEI_EXCHANGE_H
 #define SHINKEI_EXCHANGE_H
 
@@ -18,13 +19,21 @@ COLLECTIVE exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t c
                                      const uint32_t *owned, size_t needs, const uint32_t *needed);
 COLLECTIVE void exchange_free(exchange *x);
 
-/* Post the spikes of own neurons local[n] (indices into `owned`) to the neighbours; local is
- * reusable on return. Never blocks. */
-COLLECTIVE void exchange_begin(exchange *x, size_t n, const uint32_t *local);
+/* The most steps that can be sent at once: as many as the unused bits of a gid can tell, at most
+ * EXCHANGE_STEPS_MAX. The same on every rank. */
+enum { EXCHANGE_STEPS_MAX = 65536 };
+LOCAL int exchange_steps_at_once(const exchange *x);
 
-/* Finish what begin posted: gids of all spikes that this rank has synapses of, own ones first, then
- * by neighbour; borrowed until the next begin. A spike is never dropped: a full buffer grows.    */
-COLLECTIVE const uint32_t *exchange_end(exchange *x, size_t *n);
+/* Post the spikes of own neurons (indices into `owned`) in successive steps to the neighbours:
+ * those of the first of `steps` steps are the first n[0] of local, and so on; both are reusable on
+ * return. Ranks call it with the same steps. Never blocks. */
+COLLECTIVE void exchange_begin(exchange *x, int steps, const size_t *n, const uint32_t *local);
+
+/* Finish what begin posted. A spike is never dropped: a full buffer grows. */
+COLLECTIVE void exchange_end(exchange *x);
+/* Of the k-th of the steps that were exchanged last (from 0): gids of all spikes that this rank has
+ * synapses of, own ones first, then by neighbour; borrowed until the next begin. */
+LOCAL const uint32_t *exchange_arrived(const exchange *x, int k, size_t *n);
 
 LOCAL uint64_t exchange_bytes_sent(const exchange *x); /* [B] payload, this rank               */
 LOCAL uint64_t exchange_messages(const exchange *x);   /* sent by this rank, empty ones included */

@@ -49,8 +49,10 @@ LOCAL void network_in_sources(const network *n, uint32_t gid, network_edges *edg
 
 /* Weight of one unit at a receptor of a population's neurons [unit of the receptor].          */
 LOCAL double network_weight_scale(const network *n, int population, int receptor);
-/* Largest delay of any edge of the whole network [dt]; 1 where there is none.                 */
+/* Largest delay of any edge of the whole network, and one that no delay is below [dt]; 1 where
+ * there is no edge. */
 LOCAL int network_max_delay(const network *n);
+LOCAL int network_min_delay(const network *n);
 /* Synapses of one projection, and over how many different delays they lie; whether its edges are
  * brought to their targets by network_collect. */
 LOCAL double network_projection_synapses(const network *n, int projection);

@@ -33,7 +33,7 @@ COLLECTIVE err record_create(MPI_Comm comm, const model *m, const char *folder, 
  * Cheap: they are kept until the next flush.                                                  */
 LOCAL void record_spikes(record *r, int64_t step, size_t count, const uint32_t *gid);
 
-/* Is a trace due at this step for any neuron of this rank? */
+/* Is a trace due at this step? The same on every rank, whoever owns its neurons. */
 LOCAL bool record_trace_due(const record *r, int64_t step);
 /* Which of this rank's neurons and states are traced: *count pairs of (index into `owned`, state
  * index), borrowed; record_trace takes the values in this order, all of them whenever one trace

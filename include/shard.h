@@ -29,9 +29,10 @@ typedef struct {
   input_block *input;
   int segments;
   shard_segment *segment;
-  uint32_t spikes;  /* of the last step */
-  uint32_t *spiked; /* [neurons] places inside the block */
-  uint64_t events;  /* synaptic events delivered so far */
+  size_t spikes, spiked_capacity; /* of the window under way */
+  uint32_t *spiked;               /* places inside the block, step after step */
+  size_t *spikes_until;           /* [window] spikes up to and with each step */
+  uint64_t events;                /* synaptic events delivered so far */
   size_t imposed, imposed_capacity;
   shard_imposed *impose; /* [imposed] each neuron once */
 } shard_block;
@@ -41,6 +42,7 @@ typedef struct {
   const network *n;
   MPI_Comm comm;
   int threads, blocks;
+  int window;         /* steps from one exchange to the next, at most: no delay is shorter */
   shard_block *block; /* [blocks]; thread t works on blocks t, t + threads, ... */
   uint32_t neurons;
   uint32_t *gid;                  /* [neurons] local order */

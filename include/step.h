@@ -1,4 +1,5 @@
-/* step.h - the heart: update || exchange || deliver, step after step.
+/* step.h - the heart: update || exchange || deliver, step after step. Spikes are exchanged as often
+ * as the shortest delay asks for.
  *
  * Step s (from 1) ends at time s * dt. A spike of step s reaches a target over a synapse of d steps
  * in step s + d.                                                                                 */

@@ -2,6 +2,7 @@
 #include "agree.h"
 #include "directory.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,16 @@ enum { FIRST_CAPACITY = 256, TAG = 1, TAG_REST = 2 };
 
 typedef struct { /* one neighbour in one direction */
   int rank;
-  size_t count;    /* spikes of this step */
+  size_t count;    /* spikes of these steps */
   size_t capacity; /* of one message [spikes]; both ends grow it by the same rule */
-  size_t room;     /* of gid, at least capacity */
-  uint32_t *gid;
+  size_t room;     /* of spike, at least capacity */
+  uint32_t *spike; /* step - first step << id_bits | gid */
 } channel;
+
+typedef struct { /* what has arrived of one step */
+  size_t count, capacity;
+  uint32_t *gid;
+} arrivals;
 
 struct exchange {
   MPI_Comm comm;
@@ -25,8 +31,10 @@ struct exchange {
   uint32_t *gid;         /* [owned_count] */
   uint64_t *route_first; /* [owned_count + 1] */
   uint32_t *route;       /* index of a channel of `out`; OWN for this rank itself */
-  size_t arrived_count, arrived_capacity;
-  uint32_t *arrived;
+  int id_bits;           /* that every gid fits into */
+  int steps;             /* under way or exchanged last */
+  size_t arrived_capacity;
+  arrivals *arrived; /* [steps] */
   uint64_t bytes, messages, volume;
 };
 
@@ -63,7 +71,7 @@ static channel *make_channels(int ranks, const int *flag, int own, int *count, u
     channels[k++] = (channel){.rank = r,
                               .capacity = FIRST_CAPACITY,
                               .room = FIRST_CAPACITY,
-                              .gid = check_allocate(FIRST_CAPACITY, sizeof(uint32_t))};
+                              .spike = check_allocate(FIRST_CAPACITY, sizeof(uint32_t))};
   }
   return channels;
 }
@@ -100,6 +108,7 @@ exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t count, const
   MPI_Comm_rank(comm, &own);
   MPI_Comm_size(comm, &ranks);
   x->owned_count = count;
+  while (x->id_bits < 32 && (uint64_t)neurons > (uint64_t)1 << x->id_bits) x->id_bits++;
   x->gid = check_allocate(count, sizeof *x->gid);
   memcpy(x->gid, owned, count * sizeof *owned);
 
@@ -130,8 +139,9 @@ exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t count, const
 
 void exchange_free(exchange *x) {
   if (!x) return;
-  for (int i = 0; i < x->out_count; i++) free(x->out[i].gid);
-  for (int i = 0; i < x->in_count; i++) free(x->in[i].gid);
+  for (int i = 0; i < x->out_count; i++) free(x->out[i].spike);
+  for (int i = 0; i < x->in_count; i++) free(x->in[i].spike);
+  for (size_t k = 0; k < x->arrived_capacity; k++) free(x->arrived[k].gid);
   free(x->out);
   free(x->in);
   free(x->request);
@@ -143,9 +153,24 @@ void exchange_free(exchange *x) {
   free(x);
 }
 
-static void push(size_t *count, size_t *capacity, uint32_t **list, uint32_t gid) {
-  if (*count == *capacity) *list = check_grow(*list, capacity, *count + 1, sizeof **list);
-  (*list)[(*count)++] = gid;
+int exchange_steps_at_once(const exchange *x) {
+  const uint64_t distinct = (uint64_t)1 << (32 - x->id_bits);
+  return distinct < EXCHANGE_STEPS_MAX ? (int)distinct : EXCHANGE_STEPS_MAX;
+}
+
+static void arrive(exchange *x, uint32_t spike) {
+  const uint64_t step = (uint64_t)spike >> x->id_bits;
+  assert(step < (uint64_t)x->steps);
+  arrivals *a = &x->arrived[step];
+  if (a->count == a->capacity)
+    a->gid = check_grow(a->gid, &a->capacity, a->count + 1, sizeof *a->gid);
+  a->gid[a->count++] = (uint32_t)(spike - (step << x->id_bits));
+}
+
+static void leave(channel *c, uint32_t spike) {
+  if (c->count == c->room)
+    c->spike = check_grow(c->spike, &c->room, c->count + 1, sizeof *c->spike);
+  c->spike[c->count++] = spike;
 }
 
 /* A message of `capacity` spikes (what both ends have agreed on) says that a second one follows
@@ -160,39 +185,48 @@ static void post_sends(exchange *x) {
   for (int i = 0; i < x->out_count; i++) {
     channel *c = &x->out[i];
     const size_t first = c->count < c->capacity ? c->count : c->capacity;
-    AGREE_MPI(MPI_Isend(c->gid, (int)first, MPI_UINT32_T, c->rank, TAG, x->comm,
+    AGREE_MPI(MPI_Isend(c->spike, (int)first, MPI_UINT32_T, c->rank, TAG, x->comm,
                         &x->request[x->in_count + i]));
     x->messages++;
-    x->bytes += c->count * sizeof *c->gid;
+    x->bytes += c->count * sizeof *c->spike;
   }
 }
 
-void exchange_begin(exchange *x, size_t n, const uint32_t *local) {
-  x->arrived_count = 0;
+static void begin_steps(exchange *x, int steps) {
+  assert(steps >= 1 && steps <= exchange_steps_at_once(x));
+  const size_t before = x->arrived_capacity;
+  x->arrived = check_grow(x->arrived, &x->arrived_capacity, (size_t)steps, sizeof *x->arrived);
+  for (size_t k = before; k < x->arrived_capacity; k++) x->arrived[k] = (arrivals){0};
+  for (int k = 0; k < steps; k++) x->arrived[k].count = 0;
+  x->steps = steps;
+}
+
+static void send_spike(exchange *x, int step, uint32_t local) {
+  const uint32_t spike = (uint32_t)((uint64_t)step << x->id_bits) | x->gid[local];
+  for (uint64_t k = x->route_first[local]; k < x->route_first[local + 1]; k++)
+    if (x->route[k] == OWN)
+      arrive(x, spike);
+    else
+      leave(&x->out[x->route[k]], spike);
+}
+
+void exchange_begin(exchange *x, int steps, const size_t *n, const uint32_t *local) {
   for (int i = 0; i < x->in_count; i++) {
     channel *c = &x->in[i];
     AGREE_MPI(
-        MPI_Irecv(c->gid, (int)c->capacity, MPI_UINT32_T, c->rank, TAG, x->comm, &x->request[i]));
+        MPI_Irecv(c->spike, (int)c->capacity, MPI_UINT32_T, c->rank, TAG, x->comm, &x->request[i]));
   }
+  begin_steps(x, steps);
   for (int i = 0; i < x->out_count; i++) x->out[i].count = 0;
-  for (size_t s = 0; s < n; s++) {
-    const uint32_t gid = x->gid[local[s]];
-    for (uint64_t k = x->route_first[local[s]]; k < x->route_first[local[s] + 1]; k++) {
-      if (x->route[k] == OWN) {
-        push(&x->arrived_count, &x->arrived_capacity, &x->arrived, gid);
-      } else {
-        channel *c = &x->out[x->route[k]];
-        push(&c->count, &c->room, &c->gid, gid);
-      }
-    }
-  }
+  for (int step = 0; step < steps; step++)
+    for (size_t s = 0; s < n[step]; s++) send_spike(x, step, *local++);
   post_sends(x);
 }
 
 static void send_rest(exchange *x, int i) {
   channel *c = &x->out[i];
   if (c->count < c->capacity) return;
-  AGREE_MPI(MPI_Isend(c->gid + c->capacity, (int)(c->count - c->capacity), MPI_UINT32_T, c->rank,
+  AGREE_MPI(MPI_Isend(c->spike + c->capacity, (int)(c->count - c->capacity), MPI_UINT32_T, c->rank,
                       TAG_REST, x->comm, &x->request[x->in_count + i]));
   x->messages++;
   c->capacity = grown(c->capacity, c->count);
@@ -204,15 +238,15 @@ static void receive_rest(exchange *x, channel *c) {
   int rest;
   AGREE_MPI(MPI_Probe(c->rank, TAG_REST, x->comm, &status));
   MPI_Get_count(&status, MPI_UINT32_T, &rest);
-  c->gid = check_grow(c->gid, &c->room, c->count + (size_t)rest, sizeof *c->gid);
-  AGREE_MPI(MPI_Recv(c->gid + c->count, rest, MPI_UINT32_T, c->rank, TAG_REST, x->comm,
+  c->spike = check_grow(c->spike, &c->room, c->count + (size_t)rest, sizeof *c->spike);
+  AGREE_MPI(MPI_Recv(c->spike + c->count, rest, MPI_UINT32_T, c->rank, TAG_REST, x->comm,
                      MPI_STATUS_IGNORE));
   c->count += (size_t)rest;
   c->capacity = grown(c->capacity, c->count);
-  c->gid = check_grow(c->gid, &c->room, c->capacity, sizeof *c->gid);
+  c->spike = check_grow(c->spike, &c->room, c->capacity, sizeof *c->spike);
 }
 
-const uint32_t *exchange_end(exchange *x, size_t *n) {
+void exchange_end(exchange *x) {
   for (int i = 0; i < x->in_count; i++) {
     MPI_Status status;
     int count;
@@ -225,12 +259,15 @@ const uint32_t *exchange_end(exchange *x, size_t *n) {
   for (int i = 0; i < x->in_count; i++) {
     channel *c = &x->in[i];
     receive_rest(x, c);
-    for (size_t k = 0; k < c->count; k++)
-      push(&x->arrived_count, &x->arrived_capacity, &x->arrived, c->gid[k]);
+    for (size_t k = 0; k < c->count; k++) arrive(x, c->spike[k]);
   }
   AGREE_MPI(MPI_Waitall(x->out_count, x->request + x->in_count, MPI_STATUSES_IGNORE));
-  *n = x->arrived_count;
-  return x->arrived;
+}
+
+const uint32_t *exchange_arrived(const exchange *x, int k, size_t *n) {
+  assert(k >= 0 && k < x->steps);
+  *n = x->arrived[k].count;
+  return x->arrived[k].gid;
 }
 
 uint64_t exchange_bytes_sent(const exchange *x) { return x->bytes; }
@@ -246,5 +283,7 @@ size_t exchange_bytes(const exchange *x) {
   bytes += x->route_first[x->owned_count] * sizeof *x->route;
   for (int i = 0; i < x->out_count; i++) bytes += x->out[i].room * sizeof(uint32_t);
   for (int i = 0; i < x->in_count; i++) bytes += x->in[i].room * sizeof(uint32_t);
-  return bytes + x->arrived_capacity * sizeof *x->arrived;
+  for (size_t k = 0; k < x->arrived_capacity; k++)
+    bytes += sizeof *x->arrived + x->arrived[k].capacity * sizeof(uint32_t);
+  return bytes;
 }

@@ -40,16 +40,23 @@ uint32_t network_owned_index(const network *n, uint32_t gid) {
 /* The same bound as for weights that stand in the model. */
 static const double WEIGHT_MAX = 1e12;
 
-/* Least, greatest and mean |weight| of a file's edges, and the greatest delay, over all ranks. */
+static void note_delays(network *n, int least, int greatest) {
+  if (least < n->min_delay) n->min_delay = least;
+  if (greatest > n->max_delay) n->max_delay = greatest;
+}
+
+/* Least, greatest and mean |weight| of a file's edges, and their delays, over all ranks. */
 static err measure_file(network *n, MPI_Comm comm, int j) {
   network_projection *np = &n->projection[j];
   const model_projection *p = &n->m->projection[j];
-  double extreme[3] = {0, 0, 0}, sum[2] = {0, (double)np->edges.count}, all[3], total[2];
+  enum { POSITIVE, NEGATIVE, LONGEST, MINUS_SHORTEST, EXTREMES }; /* the greatest of each */
+  double extreme[EXTREMES] = {[MINUS_SHORTEST] = -NETWORK_DELAY_MAX}, all[EXTREMES];
+  double sum[2] = {0, (double)np->edges.count}, total[2];
   err e = OK;
   for (size_t i = 0; i < np->edges.count && e == OK; i++) {
     const double w = np->edges.weight ? p->weight.a * np->edges.weight[i] : 0;
-    extreme[0] = fmax(extreme[0], w);
-    extreme[1] = fmax(extreme[1], -w);
+    extreme[POSITIVE] = fmax(extreme[POSITIVE], w);
+    extreme[NEGATIVE] = fmax(extreme[NEGATIVE], -w);
     sum[0] += fabs(w);
     if (!(fabs(w) <= WEIGHT_MAX))
       e = model_fail(n->m->name, p->weight.place, "weight",
@@ -57,7 +64,8 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
                      (unsigned long long)(np->edges.first + i), w, -WEIGHT_MAX, WEIGHT_MAX);
     if (!np->edges.delay) continue;
     const double steps = np->edges.delay[i] * p->delay.a / n->m->dt;
-    extreme[2] = fmax(extreme[2], steps);
+    extreme[LONGEST] = fmax(extreme[LONGEST], steps);
+    extreme[MINUS_SHORTEST] = fmax(extreme[MINUS_SHORTEST], -steps);
     if (lrint(fmin(steps, 1e9)) < 1 || steps > NETWORK_DELAY_MAX)
       e = model_fail(n->m->name, p->delay.place, "delay",
                      "%s: edge %llu has a delay of %g ms; allowed are %g to %g ms", p->file,
@@ -65,16 +73,16 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
                      n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
   }
   if ((e = agree(comm, e)) != OK) return e;
-  AGREE_MPI(MPI_Allreduce(extreme, all, 3, MPI_DOUBLE, MPI_MAX, comm));
+  AGREE_MPI(MPI_Allreduce(extreme, all, EXTREMES, MPI_DOUBLE, MPI_MAX, comm));
   AGREE_MPI(MPI_Allreduce(sum, total, 2, MPI_DOUBLE, MPI_SUM, comm));
   if (p->weight.kind == DISTRIBUTION_FILE) {
-    np->greatest = all[0];
-    np->least = -all[1];
+    np->greatest = all[POSITIVE];
+    np->least = -all[NEGATIVE];
     np->mean_magnitude = total[1] > 0 ? total[0] / total[1] : 0;
     np->unit = np->edges.weights_are_integers ? fabs(p->weight.a) : 0;
   }
-  if (p->delay.kind == DISTRIBUTION_FILE && lrint(all[2]) > n->max_delay)
-    n->max_delay = (int)lrint(all[2]);
+  if (p->delay.kind == DISTRIBUTION_FILE && total[1] > 0)
+    note_delays(n, (int)lrint(-all[MINUS_SHORTEST]), (int)lrint(all[LONGEST]));
   return OK;
 }
 
@@ -92,8 +100,7 @@ static err prepare_projection(network *n, MPI_Comm comm, int j) {
   }
   if (p->delay.kind != DISTRIBUTION_FILE) {
     e = sampler_delay_make(&p->delay, m->dt, NETWORK_DELAY_MAX, m->name, &np->delay);
-    const int last = np->delay.first + np->delay.count - 1;
-    if (e == OK && last > n->max_delay) n->max_delay = last;
+    if (e == OK) note_delays(n, np->delay.first, np->delay.first + np->delay.count - 1);
   }
   if ((e = agree(comm, e)) != OK || p->rule != RULE_FILE) return e;
   e = network_file_read(comm, m->name, p, m->population[p->source].size,
@@ -151,10 +158,12 @@ err network_create(MPI_Comm comm, const model *m, network **made) {
   network *n = check_allocate(1, sizeof *n);
   n->m = m;
   n->max_delay = 1;
+  n->min_delay = NETWORK_DELAY_MAX;
   n->projection = check_allocate((size_t)m->projections, sizeof *n->projection);
   n->scale = check_allocate((size_t)m->populations, sizeof *n->scale);
   err e = OK;
   for (int j = 0; j < m->projections && e == OK; j++) e = prepare_projection(n, comm, j);
+  if (n->min_delay > n->max_delay) n->min_delay = n->max_delay; /* no edge */
   for (int p = 0; p < m->populations && e == OK; p++)
     for (int r = 0; r < m->population[p].neuron->receptors; r++) choose_scale(n, p, r);
   for (int j = 0; j < m->projections && e == OK; j++) e = check_accuracy(n, j);
@@ -252,6 +261,8 @@ double network_weight_scale(const network *n, int population, int receptor) {
 }
 
 int network_max_delay(const network *n) { return n->max_delay; }
+
+int network_min_delay(const network *n) { return n->min_delay; }
 
 double network_projection_synapses(const network *n, int projection) {
   const model_projection *p = &n->m->projection[projection];

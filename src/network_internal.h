@@ -28,7 +28,7 @@ struct network {
   const model *m;
   network_projection *projection;        /* [m->projections] */
   double (*scale)[NEURON_RECEPTORS_MAX]; /* [m->populations] */
-  int max_delay;
+  int max_delay, min_delay;
   uint32_t owned_count;
   uint32_t *owned; /* [owned_count] ascending; set by network_collect */
 };

@@ -347,7 +347,7 @@ err record_traces_cut(record_traces *t, record_file *f, const uint64_t *rows) {
 }
 
 static bool due(const record_traces *t, const report *p, int64_t step) {
-  return p->count && step > t->flushed && step % p->interval == 0;
+  return step > t->flushed && step % p->interval == 0;
 }
 
 bool record_traces_due(const record_traces *t, int64_t step) {
@@ -364,7 +364,7 @@ const uint32_t (*record_traces_list(const record_traces *t, size_t *count))[2] {
 void record_traces_keep(record_traces *t, int64_t step, const double *value) {
   for (int i = 0; i < t->reports; i++) {
     report *p = &t->report[i];
-    if (!due(t, p, step)) continue;
+    if (p->count == 0 || !due(t, p, step)) continue;
     p->kept = check_grow(p->kept, &p->capacity, p->kept_count + p->count, sizeof *p->kept);
     memcpy(p->kept + p->kept_count, value + p->first, p->count * sizeof *value);
     p->kept_count += p->count;

@@ -70,7 +70,6 @@ static void make_blocks(shard *s, const neuron_place *place) {
     b->neurons = i - b->first;
     if (b->neurons > SYNAPSE_BLOCK_NEURONS)
       CHECK_ABORT("block %d has %u neurons, more than %d", k, b->neurons, SYNAPSE_BLOCK_NEURONS);
-    b->spiked = check_allocate(b->neurons, sizeof *b->spiked);
   }
   assert(i == s->neurons);
 }
@@ -159,6 +158,13 @@ static uint32_t *list_needed(const shard *s, size_t *count) {
   return needed;
 }
 
+static void choose_window(shard *s) {
+  const int shortest = network_min_delay(s->n), most = exchange_steps_at_once(s->exchange);
+  s->window = shortest < most ? shortest : most;
+  for (int k = 0; k < s->blocks; k++)
+    s->block[k].spikes_until = check_allocate((size_t)s->window, sizeof *s->block[k].spikes_until);
+}
+
 err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count,
                  const uint32_t *owned, int blocks, const uint32_t *block, int threads,
                  shard *made) {
@@ -185,6 +191,7 @@ err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count
     uint32_t *needed = list_needed(made, &needs);
     made->exchange = exchange_create(comm, m->neurons, count, made->gid, needs, needed);
     free(needed);
+    choose_window(made);
   }
   free(event);
   if (e != OK) shard_free(made);
@@ -207,6 +214,7 @@ void shard_free(shard *s) {
     for (int g = 0; g < b->segments; g++) refractory_free(&b->segment[g].refractory);
     free(b->segment);
     free(b->spiked);
+    free(b->spikes_until);
     free(b->impose);
   }
   free(s->block);

@@ -14,10 +14,11 @@ struct stepper {
   shard *s;
   record *r;
   int64_t done;
-  size_t arrived; /* spikes of step `done` that this rank has synapses of */
-  const uint32_t *arrived_gid;
+  int64_t arrived_first; /* steps whose spikes were exchanged last, and are not delivered yet */
+  int arrived_steps;
   size_t fired_capacity;
-  uint32_t *fired_local; /* own spikes of one step */
+  uint32_t *fired_local; /* own spikes of a window, step after step */
+  size_t *fired;         /* [window] how many of each step */
   step_spikes *history;  /* [max_delay] own spikes, step s at s mod max_delay */
   step_spikes *ordered;  /* [max_delay] */
   double *trace;
@@ -40,6 +41,7 @@ stepper *step_create(shard *s, record *r) {
   w->r = r;
   w->history = check_allocate(delays, sizeof *w->history);
   w->ordered = check_allocate(delays, sizeof *w->ordered);
+  w->fired = check_allocate((size_t)s->window, sizeof *w->fired);
   size_t traced = 0;
   if (r) record_traced(r, &traced);
   w->trace = check_allocate(traced, sizeof *w->trace);
@@ -53,37 +55,57 @@ void step_free(stepper *w) {
   free(w->history);
   free(w->ordered);
   free(w->fired_local);
+  free(w->fired);
   free(w->trace);
   free(w->place);
   free(w);
 }
 
-/* Own spikes of the step, of all blocks: kept for the record, the exchange, the history. */
-static void collect(stepper *w, int64_t step) {
+/* Block b's spikes in the k-th step of the window: [*first, end). */
+static size_t spikes_of(const shard_block *b, int k, size_t *first) {
+  *first = k > 0 ? b->spikes_until[k - 1] : 0;
+  return b->spikes_until[k];
+}
+
+/* Own spikes of the window's k-th step, of all blocks: added to those for the exchange, which are
+ * `before`, and kept in the history. Returns how many there are now. */
+static size_t collect_step(stepper *w, int64_t step, int k, size_t before) {
   shard *s = w->s;
   step_spikes *kept = &w->history[step % network_max_delay(s->n)];
-  size_t count = 0;
-  for (int k = 0; k < s->blocks; k++) count += s->block[k].spikes;
-  w->fired_local = check_grow(w->fired_local, &w->fired_capacity, count, sizeof *w->fired_local);
+  size_t count = 0, first;
+  for (int i = 0; i < s->blocks; i++) count += spikes_of(&s->block[i], k, &first) - first;
+  w->fired_local =
+      check_grow(w->fired_local, &w->fired_capacity, before + count, sizeof *w->fired_local);
   kept->gid = check_grow(kept->gid, &kept->capacity, count, sizeof *kept->gid);
   kept->step = step;
   kept->count = 0;
-  for (int k = 0; k < s->blocks; k++) {
-    const shard_block *b = &s->block[k];
-    for (uint32_t i = 0; i < b->spikes; i++) {
-      const uint32_t local = b->first + b->spiked[i];
-      w->fired_local[kept->count] = local;
+  for (int i = 0; i < s->blocks; i++) {
+    const shard_block *b = &s->block[i];
+    const size_t end = spikes_of(b, k, &first);
+    for (size_t j = first; j < end; j++) {
+      const uint32_t local = b->first + b->spiked[j];
+      w->fired_local[before + kept->count] = local;
       kept->gid[kept->count++] = s->gid[local];
     }
   }
-  w->spikes += kept->count;
+  w->spikes += count;
+  w->fired[k] = count;
+  return before + count;
 }
 
-static void keep_record(stepper *w, int64_t step) {
+static void collect(stepper *w, int64_t first, int64_t last) {
+  size_t count = 0;
+  for (int64_t step = first; step <= last; step++)
+    count = collect_step(w, step, (int)(step - first), count);
+}
+
+static void keep_record(stepper *w, int64_t first, int64_t last) {
   if (!w->r) return;
-  const step_spikes *kept = &w->history[step % network_max_delay(w->s->n)];
-  record_spikes(w->r, step, kept->count, kept->gid);
-  if (!record_trace_due(w->r, step)) return;
+  for (int64_t step = first; step <= last; step++) {
+    const step_spikes *kept = &w->history[step % network_max_delay(w->s->n)];
+    record_spikes(w->r, step, kept->count, kept->gid);
+  }
+  if (!record_trace_due(w->r, last)) return;
   size_t traced;
   const uint32_t(*which)[2] = record_traced(w->r, &traced);
   for (size_t i = 0; i < traced; i++) {
@@ -91,21 +113,39 @@ static void keep_record(stepper *w, int64_t step) {
     w->trace[i] = w->s->m->double_precision ? ((const double *)state)[which[i][0]]
                                             : (double)((const float *)state)[which[i][0]];
   }
-  record_trace(w->r, step, w->trace);
+  record_trace(w->r, last, w->trace);
+}
+
+/* The last step of the window that begins with `first`: potentials are recorded at its end. */
+static int64_t window_end(const stepper *w, int64_t first, int64_t last) {
+  int64_t end = first;
+  while (end < last && end - first + 1 < w->s->window && !(w->r && record_trace_due(w->r, end)))
+    end++;
+  return end;
 }
 
 static void deliver(shard *s, int thread, int64_t step) {
   for (int k = thread; k < s->blocks; k += s->threads) synapse_deliver(&s->block[k].synapses, step);
 }
 
-/* Deliver what the newest spikes bring with a delay of one step; the rest of them waits. */
+/* Deliver what the newest spikes bring in this step; the rest of them waits. */
 static void deliver_newest(const stepper *w, int thread, int64_t step) {
   shard *s = w->s;
   for (int k = thread; k < s->blocks; k += s->threads) {
-    synapse_block *b = &s->block[k].synapses;
-    synapse_spikes(b, w->arrived, w->arrived_gid, step - 1, step - 1);
-    synapse_deliver(b, step);
-    s->block[k].events += synapse_finish(b, step);
+    for (int i = 0; i < w->arrived_steps; i++) {
+      size_t count;
+      const uint32_t *gid = exchange_arrived(s->exchange, i, &count);
+      synapse_spikes(&s->block[k].synapses, count, gid, w->arrived_first + i, step - 1);
+    }
+    synapse_deliver(&s->block[k].synapses, step);
+  }
+}
+
+static void update(shard *s, int thread, int64_t step, int k) {
+  for (int i = thread; i < s->blocks; i += s->threads) {
+    shard_block *b = &s->block[i];
+    b->events += synapse_finish(&b->synapses, step);
+    step_update(s, b, step, k);
   }
 }
 
@@ -122,57 +162,80 @@ static bool draw_ahead(void *with) {
   return false;
 }
 
-/* One thread's way through steps first .. last:
+typedef struct {
+  step_times times;
+  double mark;
+} stopwatch;
+
+/* The time since the last call was spent on this. */
+static void spent(stopwatch *t, double *on) {
+  const double then = now();
+  *on += then - t->mark;
+  t->mark = then;
+}
+
+/* One thread's way through a window of steps first .. last, which no spike of theirs reaches:
  *
  *   deliver    runs due now of all spikes but the newest          || their exchange is under way
- *   exchange   first thread: the spikes of the step before arrive
+ *   exchange   first thread: the spikes of the window before arrive
  *   ---------- barrier
- *   deliver    runs of the newest spikes with a delay of one step
+ *   deliver    runs of the newest spikes that are due now
  *   update     neurons take the step; block b lists who fired
+ *   deliver, update    for each further step of the window
  *   ---------- barrier
  *   collect    first thread: record, post the exchange            || others deliver already
  *
- * On entry and exit the spikes of the last step have arrived (w->arrived) but are not delivered.
  * Input accumulators belong to the block's thread; spike lists to it between the barriers and to
  * the first thread between the second one and the next first one. */
-static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
+static void take_window(stepper *w, int thread, int64_t first, int64_t last, bool under_way,
+                        stopwatch *t) {
   shard *s = w->s;
   waiting_thread self = {s, thread};
-  double mark = now(), then;
-  step_times t = {0};
-#define SPENT(on) (then = now(), t.on += then - mark, mark = then)
+  if (thread == 0) watchdog_phase("deliver");
+  deliver(s, thread, first);
+  spent(t, &t->times.deliver);
+  if (thread == 0 && under_way) {
+    watchdog_phase("exchange");
+    exchange_end(s->exchange);
+    watchdog_phase("update");
+  }
+  barrier_wait(&w->turn, draw_ahead, &self);
+  spent(t, &t->times.exchange_wait);
   for (int64_t step = first; step <= last; step++) {
-    if (thread == 0) watchdog_phase("deliver");
-    deliver(s, thread, step);
-    SPENT(deliver);
-    if (thread == 0 && step > first) {
-      watchdog_phase("exchange");
-      w->arrived_gid = exchange_end(s->exchange, &w->arrived);
-      watchdog_phase("update");
-    }
-    barrier_wait(&w->turn, draw_ahead, &self);
-    SPENT(exchange_wait);
-    deliver_newest(w, thread, step);
-    SPENT(deliver);
-    for (int k = thread; k < s->blocks; k += s->threads) step_update(s, &s->block[k], step);
-    barrier_wait(&w->turn, draw_ahead, &self);
-    SPENT(update);
-    if (thread > 0) continue;
-    collect(w, step);
-    exchange_begin(s->exchange, w->history[step % network_max_delay(s->n)].count, w->fired_local);
-    keep_record(w, step);
-    watchdog_step(step);
-    SPENT(record);
+    if (step == first)
+      deliver_newest(w, thread, step);
+    else
+      deliver(s, thread, step);
+    spent(t, &t->times.deliver);
+    update(s, thread, step, (int)(step - first));
+    if (step == last) barrier_wait(&w->turn, draw_ahead, &self);
+    spent(t, &t->times.update);
+  }
+  if (thread > 0) return;
+  collect(w, first, last);
+  w->arrived_first = first;
+  w->arrived_steps = (int)(last - first) + 1;
+  exchange_begin(s->exchange, w->arrived_steps, w->fired, w->fired_local);
+  keep_record(w, first, last);
+  watchdog_step(last);
+  spent(t, &t->times.record);
+}
+
+/* On entry and exit the spikes of the last window have arrived but are not delivered. */
+static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
+  stopwatch t = {.mark = now()};
+  for (int64_t step = first, end; step <= last; step = end + 1) {
+    end = window_end(w, step, last);
+    take_window(w, thread, step, end, step > first, &t);
   }
   if (thread > 0) return;
   watchdog_phase("exchange");
-  w->arrived_gid = exchange_end(s->exchange, &w->arrived);
-  SPENT(exchange_wait);
-  w->times.update += t.update;
-  w->times.deliver += t.deliver;
-  w->times.exchange_wait += t.exchange_wait;
-  w->times.record += t.record;
-#undef SPENT
+  exchange_end(w->s->exchange);
+  spent(&t, &t.times.exchange_wait);
+  w->times.update += t.times.update;
+  w->times.deliver += t.times.deliver;
+  w->times.exchange_wait += t.times.exchange_wait;
+  w->times.record += t.times.record;
 }
 
 void step_run(stepper *w, int64_t last) {
@@ -236,7 +299,7 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
   uint32_t *local_of = check_allocate(s->neurons, sizeof *local_of);
   if (!w->place) w->place = list_places(s);
   w->done = done;
-  w->arrived = 0;
+  w->arrived_steps = 0;
   for (int64_t step = done - delays + 1 > 1 ? done - delays + 1 : 1; step <= done; step++) {
     step_spikes *kept = &w->history[step % delays];
     kept->step = step;
@@ -249,10 +312,14 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
     }
     for (size_t k = 0; k < kept->count; k++)
       local_of[k] = find_local(w->place, s->neurons, kept->gid[k]);
-    exchange_begin(s->exchange, kept->count, local_of);
-    w->arrived_gid = exchange_end(s->exchange, &w->arrived);
+    exchange_begin(s->exchange, 1, &kept->count, local_of);
+    exchange_end(s->exchange);
+    w->arrived_first = step;
+    w->arrived_steps = 1;
+    size_t arrived;
+    const uint32_t *gid = exchange_arrived(s->exchange, 0, &arrived);
     for (int b = 0; b < s->blocks && step < done; b++)
-      synapse_spikes(&s->block[b].synapses, w->arrived, w->arrived_gid, step, done);
+      synapse_spikes(&s->block[b].synapses, arrived, gid, step, done);
   }
   free(local_of);
   for (int k = 0; k < s->blocks; k++) step_update_resume(s, &s->block[k], done);

@@ -23,6 +23,8 @@ static void take_spikes(const shard *s, shard_block *b, shard_segment *g, uint32
     if (!is_any_set(spiked + line, LINE)) continue;
     for (uint32_t i = line; i < line + LINE; i++) {
       if (!spiked[i]) continue;
+      if (b->spikes == b->spiked_capacity)
+        b->spiked = check_grow(b->spiked, &b->spiked_capacity, b->spikes + 1, sizeof *b->spiked);
       b->spiked[b->spikes++] = first + i;
       refractory_begin(&g->refractory, first + i, step, s->is_refractory + b->first);
     }
@@ -68,11 +70,11 @@ static void update_chunk(const shard *s, shard_block *b, shard_segment *g, uint3
   take_spikes(s, b, g, first, n, spiked, step);
 }
 
-void step_update(const shard *s, shard_block *b, int64_t step) {
-  b->spikes = 0;
+void step_update(const shard *s, shard_block *b, int64_t step, int k) {
+  if (k == 0) b->spikes = 0;
   input_begin_step(b->input, step);
-  for (int k = 0; k < b->segments; k++) {
-    shard_segment *g = &b->segment[k];
+  for (int i = 0; i < b->segments; i++) {
+    shard_segment *g = &b->segment[i];
     refractory_release(&g->refractory, step, s->is_refractory + b->first);
     for (uint32_t done = 0, n; done < g->count; done += n) {
       const uint32_t first = g->first + done;
@@ -82,6 +84,7 @@ void step_update(const shard *s, shard_block *b, int64_t step) {
     }
   }
   b->imposed = 0;
+  b->spikes_until[k] = b->spikes;
 }
 
 void step_update_end(const shard *s, const shard_block *b, int64_t step) {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """One model and seed give the same spikes on 1, 2, 3 and 4 ranks, with 1 and 2 threads, and with
 every partition: the digest, and the record itself, on a reduced cortical microcircuit and on the
-fly's optic lobe (where the data are)."""
+fly's optic lobe (where the data are). Nor does it matter how many steps are sent at once."""
 import os
 import shutil
 import sys
@@ -52,6 +52,42 @@ def check_model(verdict, work, name, model, *options):
                               f"{where}: digest {summary['spike_digest']}")
 
 
+def balanced(delay, interval=None):
+    """A balanced network with one delay [ms]; an interval [ms] at which potentials are recorded."""
+    model = {"simulation": {"dt": 0.1, "duration": 100, "seed": 3}, "populations": {}, "projections": [],
+             "inputs": [], "record": {"spikes": "all"}}
+    for name, size in (("E", 800), ("I", 200)):
+        model["populations"][name] = {"size": size, "neuron": "iaf_psc_exp"}
+        model["inputs"].append({"type": "poisson", "target": name, "rate": 9000, "weight": 45})
+        for source, indegree, weight in (("E", 80, 30), ("I", 20, -180)):
+            model["projections"].append({"source": source, "target": name, "rule": "fixed_indegree",
+                                         "indegree": indegree, "weight": weight, "delay": delay})
+    if interval:
+        model["record"]["traces"] = [{"population": "E", "nodes": [5, 700], "variables": ["V_m"],
+                                      "interval": interval}]
+    return model
+
+
+def check_exchange(verdict, work):
+    """Spikes are sent every shortest delay, and when potentials are recorded."""
+    for delay in (0.1, 1.5):
+        found = {}
+        for interval, every in ((None, delay), (0.7, min(0.7, delay)), (0.1, 0.1)):
+            model = work.write_model("balanced.yaml", balanced(delay, interval))
+            for ranks, threads in ((1, 1), (1, 2), (2, 1), (3, 2)):
+                out = work.path("out")
+                summary = run(model, out, ranks=ranks, threads=threads)
+                shutil.rmtree(out)
+                found[interval, ranks, threads] = summary["spike_digest"]
+                sent = summary["messages"] / (ranks * (ranks - 1)) if ranks > 1 else 0
+                least = 100 / every if ranks > 1 else 0
+                verdict.check(least <= sent <= 1.2 * least + 10 and summary["spikes"] > 500,
+                              f"delay {delay} ms, potentials every {interval} ms, {ranks} ranks x {threads} "
+                              f"threads: {sent:g} messages to each rank, {summary['spikes']} spikes")
+        verdict.check(len(set(found.values())) == 1,
+                      f"delay {delay} ms: one digest for all of them, {', '.join(set(found.values()))}")
+
+
 def optic_lobe(work):
     """Model file of the optic lobe under its own Poisson input; None where there are no data."""
     sys.path.insert(0, os.path.join(SOURCE, "jobs", "fly"))
@@ -72,6 +108,7 @@ def main():
     with Workspace() as work:
         small = os.path.join(SOURCE, "tests", "models", "microcircuit_small.yaml")
         check_model(verdict, work, "microcircuit", small, "--duration", 200)
+        check_exchange(verdict, work)
         lobe = optic_lobe(work)
         if lobe:
             check_model(verdict, work, "optic lobe", lobe, "--duration", 20)

@@ -61,15 +61,10 @@ static void open(network *n, owner own, need needs) {
   n->x = exchange_create(MPI_COMM_WORLD, NEURONS, n->count, n->owned, need_count, needed);
 }
 
-static void take_step(network *n, int step) {
-  uint32_t local[NEURONS];
-  size_t count = 0, arrived;
-  for (uint32_t i = 0; i < n->count; i++)
-    if (fires(n->owned[i], step)) local[count++] = i;
-  exchange_begin(n->x, count, local);
-  memset(local, 0xff, sizeof local); /* it is the caller's again */
-  const uint32_t *gid = exchange_end(n->x, &arrived);
-
+/* What arrived of the k-th of the steps that were exchanged. */
+static void expect_arrived(network *n, int k, int step) {
+  size_t arrived;
+  const uint32_t *gid = exchange_arrived(n->x, k, &arrived);
   static uint8_t got[NEURONS];
   memset(got, 0, sizeof got);
   bool own_ones = true;
@@ -84,6 +79,21 @@ static void take_step(network *n, int step) {
     if (!fires(g, step) || n->owner(g) != rank) continue;
     for (int r = 0; r < ranks; r++) n->pairs += r != rank && n->need(g, r);
   }
+}
+
+enum { AT_ONCE = 7 };
+
+static void take_steps(network *n, int first, int steps) {
+  static uint32_t local[AT_ONCE * NEURONS];
+  size_t count[AT_ONCE] = {0}, all = 0;
+  for (int k = 0; k < steps; k++)
+    for (uint32_t i = 0; i < n->count; i++)
+      if (fires(n->owned[i], first + k)) local[all++] = i, count[k]++;
+  exchange_begin(n->x, steps, count, local);
+  memset(local, 0xff, sizeof local); /* they are the caller's again */
+  memset(count, 0xff, sizeof count);
+  exchange_end(n->x);
+  for (int k = 0; k < steps; k++) expect_arrived(n, k, first + k);
   EXPECT(exchange_bytes_sent(n->x) == 4 * n->pairs);
 }
 
@@ -93,9 +103,13 @@ static void run(owner own, need needs, int neighbours) {
   EXPECT(exchange_volume(n.x) == n.volume);
   EXPECT(exchange_neighbours(n.x) == neighbours);
   EXPECT(exchange_bytes(n.x) >= n.count * sizeof(uint32_t));
-  for (int step = 0; step < 50; step++) take_step(&n, step);
+  for (int step = 0; step < 50; step++) take_steps(&n, step, 1);
   EXPECT(exchange_messages(n.x) >= 50 * (uint64_t)neighbours);
   EXPECT(exchange_messages(n.x) <= 100 * (uint64_t)neighbours);
+  EXPECT(exchange_steps_at_once(n.x) >= AT_ONCE);
+  for (int k = 0, step = 50; k < 20; step += k++ % AT_ONCE + 1)
+    take_steps(&n, step, k % AT_ONCE + 1);
+  EXPECT(exchange_messages(n.x) <= 140 * (uint64_t)neighbours);
   exchange_free(n.x);
 }
 
@@ -125,11 +139,42 @@ static void spikes_stay_in_their_step(void) {
     size_t count = 0, arrived;
     for (uint32_t i = 0; i < n.count; i++)
       if (n.owned[i] == gid) local[count++] = i;
-    exchange_begin(n.x, count, local);
-    const uint32_t *got = exchange_end(n.x, &arrived);
+    exchange_begin(n.x, 1, &count, local);
+    exchange_end(n.x);
+    const uint32_t *got = exchange_arrived(n.x, 0, &arrived);
     EXPECT(arrived == 1 && got[0] == gid);
   }
   exchange_free(n.x);
+}
+
+/* As few as the bits that gids leave over can tell apart; the last neuron fires in the last step.
+ */
+static void as_many_steps_at_once_as_fit_beside_the_gid(void) {
+  const struct {
+    uint32_t neurons;
+    int steps;
+  } promised[] = {
+      {1, EXCHANGE_STEPS_MAX}, {65536, EXCHANGE_STEPS_MAX}, {65537, 32768}, {300000, 8192}};
+  for (size_t k = 0; k < sizeof promised / sizeof *promised; k++) {
+    const uint32_t neurons = promised[k].neurons, last = neurons - 1;
+    const uint32_t first = directory_slice(neurons, ranks, rank);
+    const uint32_t count = directory_slice(neurons, ranks, rank + 1) - first;
+    uint32_t *owned = check_allocate(count, sizeof *owned);
+    for (uint32_t i = 0; i < count; i++) owned[i] = first + i;
+    exchange *x = exchange_create(MPI_COMM_WORLD, neurons, count, owned, rank == 0, &last);
+    const int steps = exchange_steps_at_once(x);
+    EXPECT(steps == promised[k].steps);
+    size_t *fired = check_allocate((size_t)steps, sizeof *fired), arrived;
+    const uint32_t local = count - 1;
+    fired[steps - 1] = count > 0 && owned[local] == last;
+    exchange_begin(x, steps, fired, &local);
+    exchange_end(x);
+    const uint32_t *gid = exchange_arrived(x, steps - 1, &arrived);
+    EXPECT(arrived == (rank == 0) && (rank > 0 || *gid == last));
+    exchange_free(x);
+    free(fired);
+    free(owned);
+  }
 }
 
 /* ---- directory ------------------------------------------------------------------------------ */
@@ -214,6 +259,7 @@ int main(int argc, char **argv) {
       ranks_that_share_no_synapse_do_not_talk,
       ranks_without_neurons_take_part,
       spikes_stay_in_their_step,
+      as_many_steps_at_once_as_fit_beside_the_gid,
   };
   PROMISE_KEEP(promise);
   MPI_Finalize();

@@ -91,6 +91,7 @@ static void compare(const model *m, const network *alone, int (*owner)(uint32_t,
   network *n = case_network(MPI_COMM_WORLD, m, owner);
   EXPECT(n != NULL);
   EXPECT(network_max_delay(n) == network_max_delay(alone));
+  EXPECT(network_min_delay(n) == network_min_delay(alone));
   uint64_t edges = 0, all;
   for (uint32_t g = 0; g < m->neurons; g++) {
     const int p = model_population_of(m, g);
@@ -369,7 +370,8 @@ static void a_file_without_edges_is_sound(void) {
                  file);
   EXPECT(m != NULL);
   network *n = case_network(MPI_COMM_WORLD, m, round_robin);
-  EXPECT(n != NULL && network_max_delay(n) == 1 && network_expected_synapses(n) == 0);
+  EXPECT(n != NULL && network_max_delay(n) == 1 && network_min_delay(n) == 1 &&
+         network_expected_synapses(n) == 0);
   network_free(n);
   model_free(m);
 }
