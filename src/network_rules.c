@@ -115,15 +115,17 @@ static void draw_bernoulli(const view *v, network_edges *edges) {
   }
 }
 
-/* A keyed bijection of [0, size): four Feistel rounds over the next even number of bits, walked
- * along its cycle until it is back in the range (Black & Rogaway 2002). */
+/* A keyed bijection of [0, size): Feistel rounds over the next even number of bits, walked along
+ * its cycle until it is back in the range (Black & Rogaway 2002). Four rounds are enough where
+ * there are many pairs (Luby & Rackoff 1988); of few the choices would not be equally likely. */
 static uint64_t permute(const view *v, uint64_t size, uint64_t x) {
   int half = 1;
   while (half < 32 && (uint64_t)1 << 2 * half < size) half++;
   const uint32_t mask = half == 32 ? UINT32_MAX : ((uint32_t)1 << half) - 1;
+  const uint32_t rounds = half < 10 ? 12 : 4;
   do {
     uint32_t left = (uint32_t)(x >> half) & mask, right = (uint32_t)x & mask;
-    for (uint32_t round = 0; round < 4; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
       const random_words w = random_draw(v->n->m->seed, RANDOM_EDGE_MORE, (uint32_t)v->projection,
                                          right, (uint64_t)1 << 40 | round);
       const uint32_t mixed = left ^ (w.word[0] & mask);

@@ -36,8 +36,16 @@ static double probability_below(const model_distribution *d, double bound) {
 }
 
 sampler_weight sampler_weight_make(const model_distribution *d) {
-  sampler_weight s = {.kind = d->kind, .a = d->a, .b = d->b, .low = 0, .span = 1};
+  sampler_weight s = {.kind = d->kind,
+                      .a = d->a,
+                      .b = d->b,
+                      .low = 0,
+                      .span = 1,
+                      .minimum = -INFINITY,
+                      .maximum = INFINITY};
   if (d->kind == DISTRIBUTION_NORMAL || d->kind == DISTRIBUTION_LOGNORMAL) {
+    s.minimum = d->minimum;
+    s.maximum = d->maximum;
     if (d->b > 0) {
       s.low = probability_below(d, d->minimum);
       s.span = probability_below(d, d->maximum) - s.low;
@@ -46,14 +54,20 @@ sampler_weight sampler_weight_make(const model_distribution *d) {
   return s;
 }
 
+/* Written so that the compiler makes vectors of it. */
+static inline double between(double low, double x, double high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
+}
+
 static double value_at(const sampler_weight *s, double u) {
   /* 1 - 2^-53 is the greatest number below 1 that the quantile takes */
   const double p = fmin(fmax(s->low + s->span * u, 0x1p-1000), 1 - 0x1p-53);
   switch (s->kind) {
   case DISTRIBUTION_NORMAL:
-    return s->a + s->b * normal_quantile(p);
+    return between(s->minimum, s->a + s->b * normal_quantile(p), s->maximum);
   case DISTRIBUTION_LOGNORMAL:
-    return exp(s->a + s->b * normal_quantile(p));
+    return between(s->minimum, exp(s->a + s->b * normal_quantile(p)), s->maximum);
   case DISTRIBUTION_UNIFORM:
     return s->a + (s->b - s->a) * u;
   default:
@@ -89,13 +103,16 @@ VECTOR_CLONES static void draw_normal(const sampler_weight *s, double inverse, i
                                       const uint32_t *restrict word, int64_t *restrict out) {
   const double low = s->low * INTERVALS, span = s->span * 0x1p-32 * INTERVALS;
   const double mean = s->a * inverse, deviation = s->b * inverse;
+  const double least = s->minimum * inverse, greatest = s->maximum * inverse;
   for (int i = 0; i < count; i++) {
     const double position = low + span * ((double)word[i] + 0.5);
     int32_t k = (int32_t)position;
     k = k < INTERVALS - 1 ? k : INTERVALS - 1;
     const double z =
         quantile_table[k] + (position - k) * (quantile_table[k + 1] - quantile_table[k]);
-    out[i] = k < EXACT || k >= INTERVALS - EXACT ? INT64_MIN : nearest(mean + deviation * z);
+    out[i] = k < EXACT || k >= INTERVALS - EXACT
+                 ? INT64_MIN
+                 : nearest(between(least, mean + deviation * z, greatest));
   }
 }
 

@@ -8,7 +8,8 @@
 typedef struct {
   model_distribution_kind kind;
   double a, b;
-  double low, span; /* p = low + span * u */
+  double low, span;        /* p = low + span * u */
+  double minimum, maximum; /* of the value: interpolated quantiles pass the bounds by a little */
 } sampler_weight;
 
 /* Distribution of a delay over whole steps. */

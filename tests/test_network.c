@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "network_cases.h"
+#include "network_sampler.h"
 #include "random.h"
 
 #include <cmocka.h>
@@ -77,6 +78,7 @@ static wiring *wire(int seed, const char *target, const char *rule, bool autapse
   if (m->projection[0].rule != RULE_PAIRWISE_BERNOULLI)
     assert_true(fabs(network_expected_synapses(n) - w.edges) <= 1e-6 * w.edges + A);
   assert_int_equal(network_max_delay(n), 15);
+  assert_int_equal(network_min_delay(n), 15);
   done(m, n);
   return &w;
 }
@@ -167,6 +169,38 @@ static void fixed_total_is_the_sum(void **state) {
   wiring *w = wire(3, "A", "fixed_total, total: 22350, multapses: false", false);
   assert_int_equal(w->edges, A * (A - 1)); /* all there are */
   assert_int_equal(wire(3, "B", "fixed_total, total: 1000000", true)->edges, 1000000);
+}
+
+/* Of few pairs too: each of the 126 ways to choose 4 of 9 is as likely as the others. */
+static void a_total_without_multapses_is_any_choice_of_pairs(void **state) {
+  (void)state;
+  enum { SEEDS = 3000, SETS = 1 << 9, WAYS = 126 };
+  static double seen[SETS];
+  memset(seen, 0, sizeof seen);
+  for (int seed = 0; seed < SEEDS; seed++) {
+    model *m = sound("simulation: {dt: 0.1, duration: 1, seed: %d}\n"
+                     "populations: {A: {size: 3, neuron: iaf_psc_exp}}\n"
+                     "projections: [{source: A, target: A, rule: fixed_total, total: 4, multapses: "
+                     "false, weight: 1, delay: 1}]\n",
+                     seed);
+    network *n = built(m);
+    int set = 0;
+    for (uint32_t g = 0; g < 3; g++) {
+      network_edges edges = {0};
+      network_in_edges(n, g, &edges);
+      for (size_t i = 0; i < edges.count; i++) set |= 1 << (3 * g + edges.source[i]);
+      case_free_edges(&edges);
+    }
+    assert_int_equal(__builtin_popcount((unsigned)set), 4);
+    seen[set]++;
+    done(m, n);
+  }
+  const double expected = (double)SEEDS / WAYS;
+  double chi_square = 0;
+  for (int set = 0; set < SETS; set++)
+    if (__builtin_popcount((unsigned)set) == 4)
+      chi_square += (seen[set] - expected) * (seen[set] - expected) / expected;
+  assert_true(fabs(chi_square - (WAYS - 1)) < 5 * sqrt(2.0 * (WAYS - 1)));
 }
 
 static void pairwise_bernoulli_joins_each_pair_on_its_own(void **state) {
@@ -284,7 +318,7 @@ static sample *draw(const char *precision, const char *weight, const char *delay
       assert_true(edges.receptor[i] ? edges.weight[i] <= 0 : edges.weight[i] >= 0);
       assert_true(m->double_precision || llabs(edges.weight[i]) <= 32767);
       s.delay[t * INDEGREE + i] = edges.delay[i];
-      assert_in_range(edges.delay[i], 1, network_max_delay(n));
+      assert_in_range(edges.delay[i], network_min_delay(n), network_max_delay(n));
     }
     case_free_edges(&edges);
   }
@@ -348,6 +382,34 @@ static void a_truncated_weight_never_changes_its_sign(void **state) {
   for (int i = 0; i < SAMPLES; i++) assert_true(s->weight[i] <= 0);
   s = draw("double", "{normal: {mean: 1, sd: 1, min: 0}}", "1");
   for (int i = 0; i < SAMPLES; i++) assert_true(s->weight[i] >= 0);
+}
+
+/* Where the bound is a quantile that is interpolated; else the projection would seem to reach the
+ * other receptor as well, whose weights the scale would then have to hold. */
+static void truncated_values_never_pass_their_bounds(void **state) {
+  (void)state;
+  const double means[] = {0.5, 1, 2, 2.5, 5};
+  for (size_t k = 0; k < sizeof means / sizeof *means; k++) {
+    const model_distribution d = {.kind = DISTRIBUTION_NORMAL,
+                                  .a = means[k],
+                                  .b = 1,
+                                  .minimum = 0,
+                                  .maximum = means[k] + 0.7};
+    const sampler_weight s = sampler_weight_make(&d);
+    double least, greatest, magnitude;
+    sampler_weight_extent(&s, &least, &greatest, &magnitude);
+    assert_true(least >= 0 && greatest <= d.maximum);
+    enum { ENDS = 2000 };
+    static uint32_t word[2 * ENDS];
+    static int64_t drawn[2 * ENDS];
+    for (uint32_t i = 0; i < ENDS; i++) word[i] = i, word[ENDS + i] = UINT32_MAX - i;
+    sampler_weight_draw(&s, 1e-9, 2 * ENDS, word, drawn);
+    for (int i = 0; i < 2 * ENDS; i++) {
+      const double value = sampler_weight_value(&s, word[i]);
+      assert_true(value >= 0 && value <= d.maximum);
+      assert_true(drawn[i] >= 0 && (double)drawn[i] <= d.maximum * 1e9 + 0.5);
+    }
+  }
 }
 
 /* Shares of each step of delay against the probability of the interval that rounds to it. */
@@ -513,11 +575,13 @@ int main(int argc, char **argv) {
       cmocka_unit_test(fixed_indegree_is_the_degree_of_each_target),
       cmocka_unit_test(fixed_outdegree_is_the_degree_of_each_source),
       cmocka_unit_test(fixed_total_is_the_sum),
+      cmocka_unit_test(a_total_without_multapses_is_any_choice_of_pairs),
       cmocka_unit_test(pairwise_bernoulli_joins_each_pair_on_its_own),
       cmocka_unit_test(partners_are_drawn_evenly),
       cmocka_unit_test(projections_of_one_pair_differ),
       cmocka_unit_test(weights_have_their_distribution),
       cmocka_unit_test(a_truncated_weight_never_changes_its_sign),
+      cmocka_unit_test(truncated_values_never_pass_their_bounds),
       cmocka_unit_test(delays_have_the_probability_of_what_rounds_to_them),
       cmocka_unit_test(constant_delays_are_the_nearest_step),
       cmocka_unit_test(constant_weights_are_exact),
