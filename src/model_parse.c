@@ -131,6 +131,13 @@ static char *copy_text(const char *text) {
 static err check_parameters(const model *m, const model_tree *node, const neuron_model *neuron,
                             const double *parameter) {
   const char *fault = neuron->check(parameter, m->dt);
+  double constant[NEURON_CONSTANTS_MAX] = {0};
+  neuron->compile(parameter, m->dt, constant);
+  for (int k = 0; !fault && k < NEURON_CONSTANTS_MAX; k++)
+    if (!isfinite(m->double_precision ? constant[k] : (double)(float)constant[k]))
+      fault =
+          "a step of dt cannot be computed with them in this precision: one is too small or too "
+          "large beside the others";
   return fault ? model_tree_fail(node, NULL, "parameters of %s: %s", neuron->name, fault) : OK;
 }
 

@@ -64,10 +64,9 @@ static const char *check(const double *p, double dt) {
 /* Effect on V after h of a current with time constant tau_syn that is 1 now; the two exponentials
  * merge where the time constants do. */
 static double propagator(double tau_of_current, double tau, double capacitance, double h) {
-  const double difference = 1 / tau - 1 / tau_of_current;
-  const double x = h * difference;
-  const double ratio = fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x;
-  return h / capacitance * exp(-h / tau) * ratio;
+  const double x = h * fabs(1 / tau - 1 / tau_of_current);
+  const double ratio = x < 1e-9 ? 1 - x / 2 : -expm1(-x) / x;
+  return h / capacitance * exp(-h / fmax(tau, tau_of_current)) * ratio;
 }
 
 static void compile_shared(const double *p, double dt, double *c) {

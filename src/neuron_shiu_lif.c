@@ -38,10 +38,11 @@ static const char *check(const double *p, double dt) {
 }
 
 static void compile(const double *p, double dt, double *c) {
-  const double x = dt * (1 / p[tau_m] - 1 / p[tau_syn]);
+  const double x = dt * fabs(1 / p[tau_m] - 1 / p[tau_syn]);
   c[DECAY_V] = exp(-dt / p[tau_m]);
   c[DECAY_G] = exp(-dt / p[tau_syn]);
-  c[G_TO_V] = dt / p[tau_m] * c[DECAY_V] * (fabs(x) < 1e-9 ? 1 + x / 2 : expm1(x) / x);
+  c[G_TO_V] =
+      dt / p[tau_m] * fmax(c[DECAY_V], c[DECAY_G]) * (x < 1e-9 ? 1 - x / 2 : -expm1(-x) / x);
   c[REST] = p[V_rest];
   c[RESET] = p[V_reset];
   c[THRESHOLD] = p[V_th];

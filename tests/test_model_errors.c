@@ -265,6 +265,9 @@ static const struct fault {
      "bad.yaml:24: checkpoint.every_ms: 0.07 ms is no multiple of dt: must be one (dt is 0.1 ms)"},
     {"stop_before_start", "start: 1", "start: 1, stop: 0.5",
      "bad.yaml:19: inputs.0.stop: 0.5 ms is before start: must not be"},
+    {"parameters_beyond_the_precision", "{t_ref: 0}", "{C_m: 1e-300}",
+     "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: a step of dt cannot be "
+     "computed with them in this precision: one is too small or too large beside the others"},
     {"reset_above_threshold", "V_reset: -65", "V_reset: -50",
      "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th"},
     {"reset_above_threshold_in_a_population", "{size: 20, neuron: cell}",

@@ -137,6 +137,23 @@ static void defaults_are_sound_and_give_finite_constants(void **state) {
   }
 }
 
+/* Time constants far below and far above a step of dt, and each other. */
+static void constants_are_finite_for_all_time_constants(void **state) {
+  (void)state;
+  const double times[] = {1e-300, 1e-6, 1e-4, 0.1, 10, 1e6};
+  enum { TIMES = sizeof times / sizeof *times };
+  for (const neuron_model *const *m = neuron_models(); *m; m++)
+    for (int k = 0; k < TIMES * TIMES; k++) {
+      double parameter[NEURON_PARAMETERS_MAX], constants[NEURON_CONSTANTS_MAX] = {0};
+      defaults(*m, parameter);
+      for (int i = 0; i < (*m)->parameters; i++)
+        if (!strncmp((*m)->parameter[i].key, "tau", 3))
+          parameter[i] = times[!strcmp((*m)->parameter[i].key, "tau_m") ? k % TIMES : k / TIMES];
+      (*m)->compile(parameter, 0.1, constants);
+      for (int i = 0; i < NEURON_CONSTANTS_MAX; i++) assert_true(isfinite(constants[i]));
+    }
+}
+
 /* Two steps of every model: what arrives as a sum, counts and others, and all of it as others. */
 static void sums_counts_and_others_arrive_together_and_once(void **state) {
   (void)state;
@@ -628,6 +645,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_model_in_the_table_is_complete),
       cmocka_unit_test(defaults_are_sound_and_give_finite_constants),
+      cmocka_unit_test(constants_are_finite_for_all_time_constants),
       cmocka_unit_test(sums_counts_and_others_arrive_together_and_once),
       cmocka_unit_test(a_membrane_decays_and_follows_a_current_as_the_closed_form),
       cmocka_unit_test(a_synaptic_current_moves_the_potential_as_the_closed_form),
