@@ -12,6 +12,9 @@ typedef struct { /* a given spike: weight arrives at a neuron of this rank in a 
   uint32_t input; /* index into the model's inputs */
 } input_event;
 
+/* Whether the files of all spike trains are sound; ERR_USER as input_read_events. */
+COLLECTIVE err input_check_files(MPI_Comm comm, const model *m);
+
 /* The events of all spike trains for this rank's neurons (owned[count], ascending), ordered by
  * (step, gid, input). Files are read in parallel; ERR_USER: a missing or unsound file, node ids out
  * of range, times that are not finite or negative. Times are rounded to steps of dt; step 0 is the

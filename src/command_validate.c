@@ -1,5 +1,6 @@
 #include "agree.h"
 #include "commands.h"
+#include "input.h"
 #include "memory.h"
 #include "network.h"
 #include "run.h"
@@ -15,7 +16,7 @@ static const char help[] =
     "usage: shinkei validate MODEL.yaml [--set KEY=VALUE ...]\n"
     "       shinkei validate --reference\n"
     "\n"
-    "Check a model and the connectome files it names without building the network, and say in\n"
+    "Check a model and the files it names without building the network, and say in\n"
     "words what it is. The exit status is 0 where all is sound, 2 where the model is not.\n"
     "\n"
     "  --set KEY=VALUE  lay a value over the model first, e.g. populations.E.size=100; may be\n"
@@ -147,6 +148,7 @@ static err validate(const validate_options *o, bool prints) {
   network *n = NULL;
   err e = run_read_model(MPI_COMM_WORLD, o->path, o->settings, o->setting, &m);
   if (!e) e = network_create(MPI_COMM_WORLD, m, &n);
+  if (!e) e = input_check_files(MPI_COMM_WORLD, m);
   if (!e && prints && o->effective)
     e = model_write(m, stdout);
   else if (!e && prints)

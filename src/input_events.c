@@ -54,13 +54,20 @@ static err check_first_step(MPI_Comm comm, const model *m, const model_input *in
   return agree(comm, e);
 }
 
+/* The caller releases the slice in any case. */
+static err read_slice(MPI_Comm comm, const model *m, int k, input_file_slice *slice) {
+  const model_input *in = &m->input[k];
+  const err e = input_file_read(comm, m->name, in, m->population[in->target].size, slice);
+  return e == OK ? check_first_step(comm, m, in, slice) : e;
+}
+
 static err add_from_file(MPI_Comm comm, const model *m, int k, const directory *d,
                          event_list *list) {
   const model_input *in = &m->input[k];
   const model_population *p = &m->population[in->target];
   input_file_slice slice;
-  err e = input_file_read(comm, m->name, in, p->size, &slice);
-  if (e != OK || (e = check_first_step(comm, m, in, &slice)) != OK) {
+  const err e = read_slice(comm, m, k, &slice);
+  if (e != OK) {
     input_file_release(&slice);
     return e;
   }
@@ -76,6 +83,17 @@ static err add_from_file(MPI_Comm comm, const model *m, int k, const directory *
   free(event);
   input_file_release(&slice);
   return OK;
+}
+
+err input_check_files(MPI_Comm comm, const model *m) {
+  err e = OK;
+  for (int k = 0; k < m->inputs && e == OK; k++) {
+    if (m->input[k].kind != INPUT_SPIKE_TRAINS || !m->input[k].file) continue;
+    input_file_slice slice;
+    e = read_slice(comm, m, k, &slice);
+    input_file_release(&slice);
+  }
+  return e;
 }
 
 err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint32_t *owned,

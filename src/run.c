@@ -13,6 +13,7 @@
 #include "watchdog.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,7 +130,18 @@ static err prepare(run *x) {
   const char *home = home_of(x);
   x->folder = strdup(o->folder ? o->folder : home ? home : "results");
   if (!x->folder) CHECK_ABORT("out of memory");
-  return run_folder_prepare(x->comm, x->folder, x->m, home, o->overwrite);
+  return run_folder_prepare(x->comm, x->folder, x->m, o->partition, home, o->overwrite);
+}
+
+/* In the folder of the checkpoint the record goes on; elsewhere it begins anew. */
+static void warn_of_lost_record(const run *x) {
+  const checkpoint_facts facts = checkpoint_tell(x->from);
+  char path[4200];
+  snprintf(path, sizeof path, "%s/spikes.h5", x->folder);
+  if (x->rank == 0 && facts.position.spikes > 0 && check_same_file(x->folder, facts.folder) &&
+      access(path, F_OK) != 0)
+    fprintf(stderr, "shinkei: warning: %s is not there any more: it begins anew after %.10g ms\n",
+            path, (double)facts.step * x->m->dt);
 }
 
 /* Record and stepper, at the beginning or where the checkpoint stands. */
@@ -143,6 +155,7 @@ static err make_ready(run *x) {
     if (e == OK) x->w = step_create(&x->s, x->r);
     return e;
   }
+  warn_of_lost_record(x);
   const record_position at = checkpoint_tell(x->from).position;
   e = record_resume(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &at, &x->r);
   if (e != OK) return e;

@@ -57,6 +57,24 @@ static err check_empty(const char *folder) {
                     folder, folder);
 }
 
+static const char in_the_way[] = "is in the output folder, where this run writes its own";
+
+/* What an earlier run has left will be removed: files that are not the model, no folders. */
+static err check_removable(const char *folder, const model *m) {
+  for (int i = 0; i < FILES; i++) {
+    char path[4200];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+      return check_fail(ERR_USER, "--out: %s: is a folder, where this run writes its own %s", path,
+                        files[i]);
+    if (check_same_file(m->name, path))
+      return check_fail(ERR_USER, "%s: the model %s %s: give another folder by --out", m->name,
+                        in_the_way, files[i]);
+  }
+  return OK;
+}
+
 static err clear_earlier(const char *folder) {
   for (int i = 0; i < FILES; i++) {
     char path[4200];
@@ -67,32 +85,35 @@ static err clear_earlier(const char *folder) {
   return checkpoint_in_folder(folder) ? checkpoint_clear_folder(folder) : OK;
 }
 
-/* What the model reads is nothing that the run writes. */
-static err check_read(const char *folder, const model *m) {
+/* What the run reads is nothing that it writes. */
+static err check_read(const char *folder, const model *m, const char *partition) {
   model_place place;
   for (int i = 0; i < FILES; i++) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", folder, files[i]);
     const char *read = model_reads(m, path, &place);
     if (read)
-      return model_fail(m->name, place, "file",
-                        "%s: is in the output folder, where this run writes its own %s: give "
-                        "another folder by --out",
-                        read, files[i]);
+      return model_fail(m->name, place, "file", "%s: %s %s: give another folder by --out", read,
+                        in_the_way, files[i]);
+    if (partition && check_same_file(partition, path))
+      return check_fail(ERR_USER, "--partition: %s: %s %s: give another folder by --out", partition,
+                        in_the_way, files[i]);
   }
   return OK;
 }
 
-err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const char *home,
-                       bool overwrite) {
+err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const char *partition,
+                       const char *home, bool overwrite) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
-    if (e == OK && !overwrite && !(home && check_same_file(folder, home))) e = check_empty(folder);
-    if (e == OK) e = check_read(folder, m);
+    const bool goes_on = home && check_same_file(folder, home);
+    if (e == OK && !overwrite && !goes_on) e = check_empty(folder);
+    if (e == OK && !goes_on) e = check_removable(folder, m);
+    if (e == OK) e = check_read(folder, m, partition);
   }
   return agree(comm, e);
 }

@@ -7,11 +7,12 @@
 #include <stdbool.h>
 
 /* ERR_USER where it cannot be made or written, holds an earlier run and overwrite is false, or
- * holds a file that the model reads and the run would write. `home`: folder of the checkpoint that
+ * holds the model, the partition (NULL: no file), or a file that the model reads, which the run
+ * would write. `home`: folder of the checkpoint that
  * the run goes on from, NULL without one. If it is this folder, what is in it stays, to be
  * continued. */
 COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m,
-                                  const char *home, bool overwrite);
+                                  const char *partition, const char *home, bool overwrite);
 
 /* Remove the files of an earlier run, unless the folder is `home`. Once nothing can be wrong with
  * the model any more, so that a run that cannot begin takes nothing away. */

@@ -201,6 +201,30 @@ refuses "spike trains that the run would replace" \
 [ own/spikes.h5 -ef trains.h5 ]
 verdict $? "they are as they were"
 rm -r own
+refuses "a model whose spike trains are not there" "inputs.0.file: nowhere.h5" \
+  validate trains.yaml --set inputs.0.file=nowhere.h5
+works "a run in a folder of its own" 1 run small.yaml --out own
+before=$(cat own/* | cksum)
+refuses "a model that the run would replace" "own/effective.yaml: the model is in the output folder" \
+  run own/effective.yaml --out own --overwrite
+works "a partition" 1 partition small.yaml --ranks 1 --out parts.h5
+cp own/spikes.h5 kept.h5 && ln -f parts.h5 own/spikes.h5
+refuses "a partition that the run would replace" "--partition: parts.h5: is in the output folder" \
+  run small.yaml --out own --overwrite --partition parts.h5
+cp --remove-destination kept.h5 own/spikes.h5
+mkdir own/traces.h5
+refuses "a folder where a file would be written" "--out: own/traces.h5: is a folder" \
+  run small.yaml --out own --overwrite
+rmdir own/traces.h5
+[ "$before" = "$(cat own/* | cksum)" ]
+verdict $? "the earlier run is as it was"
+rm -r own
+works "a run that saves its state" 1 run small.yaml --out own --checkpoint-at-end
+rm own/spikes.h5
+works "a restart without the record before" 2 run --restart own --duration 30
+grep -q "own/spikes.h5 is not there any more: it begins anew after 20 ms" log
+verdict $? "it says that the record is gone"
+rm -r own
 make_trains "compression='gzip'"
 works "packed spike trains" 2 run trains.yaml --out o --overwrite
 make_trains "compression='lzf'"
