@@ -121,8 +121,9 @@ static err open_population(record *r, int population) {
   err e = OK;
   if (!record_file_has(f, group)) e = record_file_group(f, group);
   if (e == OK) record_file_sorting_attribute(f, group);
-  if (e == OK) e = record_file_series(f, times, RECORD_FLOAT64, 0, &r->series[population]);
-  if (e == OK) e = record_file_series(f, ids, RECORD_UINT64, 0, &next);
+  if (e == OK)
+    e = record_file_series(f, times, RECORD_FLOAT64, RECORD_NO_COLUMNS, &r->series[population]);
+  if (e == OK) e = record_file_series(f, ids, RECORD_UINT64, RECORD_NO_COLUMNS, &next);
   if (e == OK) record_file_text_attribute(f, times, "units", "ms");
   free(ids);
   free(times);

@@ -32,7 +32,8 @@ enum {
 typedef struct {
   hid_t set;
   record_type type;
-  uint64_t rows, columns; /* columns 0: one dimension */
+  int dimensions;
+  uint64_t rows, columns; /* one dimension: one column */
   uint64_t chunk_rows, chunk_columns;
 } series;
 
@@ -315,7 +316,12 @@ static hid_t dataset_fixed(record_file *f, const char *path, hid_t type, hsize_t
 
 static herr_t transfer(const record_file *f, bool write, hid_t set, hid_t type, int rank,
                        const hsize_t *start, const hsize_t *count, void *data) {
-  hid_t space = H5Dget_space(set), memory = select_block(space, rank, start, count);
+  hid_t space = H5Dget_space(set);
+  if (H5Sget_simple_extent_npoints(space) == 0) { /* parallel HDF5 refuses nothing of nothing */
+    H5Sclose(space);
+    return 0;
+  }
+  hid_t memory = select_block(space, rank, start, count);
   uint64_t nothing = 0;
   if (!data) data = &nothing;
   herr_t status = write ? H5Dwrite(set, type, memory, space, f->collective, data)
@@ -377,10 +383,9 @@ static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static hid_t series_create(record_file *f, const char *path, const series *s) {
   hid_t creation = dataset_properties();
-  int rank = s->columns ? 2 : 1;
-  H5Pset_chunk(creation, rank, (hsize_t[]){s->chunk_rows, s->chunk_columns});
-  hid_t space =
-      H5Screate_simple(rank, (hsize_t[]){0, s->columns}, (hsize_t[]){H5S_UNLIMITED, s->columns});
+  H5Pset_chunk(creation, s->dimensions, (hsize_t[]){s->chunk_rows, s->chunk_columns});
+  hid_t space = H5Screate_simple(s->dimensions, (hsize_t[]){0, s->columns},
+                                 (hsize_t[]){H5S_UNLIMITED, s->columns});
   hid_t set =
       H5Dcreate2(f->file, path, file_type(s->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
   WRITE(set, path);
@@ -393,7 +398,7 @@ static hid_t series_create(record_file *f, const char *path, const series *s) {
 static hid_t series_open(record_file *f, const char *path, series *s) {
   hid_t set = H5Dopen2(f->file, path, H5P_DEFAULT);
   if (set < 0) return set;
-  if (!shape_is(set, s->columns ? 2 : 1, (hsize_t[]){H5S_UNLIMITED, s->columns})) {
+  if (!shape_is(set, s->dimensions, (hsize_t[]){H5S_UNLIMITED, s->columns})) {
     H5Dclose(set);
     return -1;
   }
@@ -407,8 +412,9 @@ static hid_t series_open(record_file *f, const char *path, series *s) {
 
 err record_file_series(record_file *f, const char *path, record_type type, uint64_t columns,
                        int *number) {
-  series s = {.type = type, .columns = columns};
-  s.chunk_columns = columns ? least(columns, CHUNK_COLUMNS_MAX) : 1;
+  series s = {.type = type, .dimensions = 2, .columns = columns};
+  if (columns == RECORD_NO_COLUMNS) s.dimensions = 1, s.columns = 1;
+  s.chunk_columns = s.columns ? least(s.columns, CHUNK_COLUMNS_MAX) : 1; /* 0 is no size of one */
   s.chunk_rows = CHUNK_ELEMENTS / s.chunk_columns;
   bool there = record_file_has(f, path);
   err e = claim(f, there ? 0 : OBJECT_BYTES);
@@ -426,7 +432,7 @@ err record_file_series(record_file *f, const char *path, record_type type, uint6
 uint64_t record_file_rows(const record_file *f, int number) { return f->series[number].rows; }
 
 static uint64_t chunks(const series *s, uint64_t rows) {
-  uint64_t across = s->columns ? (s->columns + s->chunk_columns - 1) / s->chunk_columns : 1;
+  uint64_t across = (s->columns + s->chunk_columns - 1) / s->chunk_columns;
   return (rows + s->chunk_rows - 1) / s->chunk_rows * across;
 }
 
@@ -447,11 +453,11 @@ err record_file_reserve(record_file *f, const uint64_t *rows) {
 void record_file_append(record_file *f, int number, uint64_t rows, const record_block *block,
                         const void *data) {
   series *s = &f->series[number];
-  int rank = s->columns ? 2 : 1;
   hsize_t start[] = {s->rows + block->row, block->column};
   hsize_t count[] = {block->rows, block->columns};
   WRITE(H5Dset_extent(s->set, (hsize_t[]){s->rows + rows, s->columns}), "more rows");
-  WRITE(transfer(f, true, s->set, memory_type(s->type), rank, start, count, (void *)data), "rows");
+  WRITE(transfer(f, true, s->set, memory_type(s->type), s->dimensions, start, count, (void *)data),
+        "rows");
   s->rows += rows;
 }
 

@@ -45,8 +45,10 @@ COLLECTIVE err record_file_read(record_file *f, const char *path, record_type ty
 COLLECTIVE err record_file_texts(record_file *f, const char *path, int count,
                                  const char *const *text);
 
-/* Make or open a growing dataset: [rows], or [rows][columns] where columns > 0. *series is its
- * number for the calls below. ERR_ENVIRONMENT: it is there in another shape.                  */
+/* Make or open a growing dataset: [rows][columns], also where there are no columns, or [rows] where
+ * `columns` is RECORD_NO_COLUMNS. *series is its number for the calls below. ERR_ENVIRONMENT: it is
+ * there in another shape. */
+#define RECORD_NO_COLUMNS UINT64_MAX
 COLLECTIVE err record_file_series(record_file *f, const char *path, record_type type,
                                   uint64_t columns, int *series);
 LOCAL uint64_t record_file_rows(const record_file *f, int series);

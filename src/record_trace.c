@@ -412,7 +412,7 @@ static double *exchange_rows(record_traces *t, const report *p, size_t rows) {
 }
 
 static err report_flush(record_traces *t, record_file *f, report *p, uint64_t rows) {
-  if (rows == 0 || p->columns == 0) return OK;
+  if (rows == 0) return OK;
   if (p->kept_count < rows * p->count)
     CHECK_ABORT("%s: %zu of %llu values were given", p->group, p->kept_count,
                 (unsigned long long)(rows * p->count));

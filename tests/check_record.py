@@ -204,6 +204,33 @@ def check_damage(verdict, out, work):
     verdict.check(wrong == 0 and refused > 20, f"60 damaged files: {refused} refused, no crash")
 
 
+def check_no_columns(verdict, work):
+    """Reports of nothing are reports: rows without columns, on any ranks and after a restart."""
+    nothing = [{"population": "nobody", "variables": ["V_m"], "interval": 1.0},
+               {"population": "I", "nodes": [], "variables": ["V_m", "I_syn_ex"], "interval": 0.5}]
+    model = work.write_model("nothing.yaml", {**MODEL, "record": {"traces": nothing}})
+    unbroken = work.path("nothing")
+    run(model, unbroken, "--duration", "8")
+    for ranks in (1, 3, 5):
+        out = work.path(f"nothing{ranks}")
+        run(model, out, "--duration", "4", "--checkpoint-at-end", ranks=ranks)
+        run(model, out, "--duration", "8", "--restart", out, ranks=6 - ranks)
+        path = os.path.join(out, "traces.h5")
+        with h5py.File(path, "r") as file:
+            shapes = [file[f"report/{name}/data"].shape for name in ("nobody", "I")]
+            i = file["report/I/mapping"]
+            verdict.check(shapes == [(8, 0), (16, 0)] and len(i["node_ids"]) == 0
+                          and list(i["index_pointers"]) == [0] and len(i["element_ids"]) == 0
+                          and list(i["variables"].asstr()) == ["V_m", "I_syn_ex"]
+                          and np.allclose(i["time"], [5.5, 13.5, 0.5]),
+                          f"reports without columns, {ranks} ranks, then {6 - ranks}: {shapes}")
+        verdict.check(same_data(path, os.path.join(unbroken, "traces.h5")),
+                      "they are those of a run that was not broken")
+        status, said, error = info(path)
+        verdict.check(status == 0 and "V_m [mV] of 0 neurons, every 1 ms from 6 to 13 ms: 8 rows" in said,
+                      f"info tells of them: {said}{error}")
+
+
 def main():
     verdict = Verdict()
     with Workspace() as work:
@@ -219,6 +246,7 @@ def main():
             for name in ("spikes.h5", "traces.h5"):
                 verdict.check(same_data(os.path.join(outs[0], name), os.path.join(out, name)),
                               f"{name}: the same data on {ranks} ranks as on one")
+        check_no_columns(verdict, work)
         check_full_disk(verdict, model, work)
         check_info(verdict, outs[0], work)
         check_false_claims(verdict, outs[0], work)
