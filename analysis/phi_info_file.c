@@ -1,9 +1,9 @@
 /* HDF5 files of many estimates, and of tables. */
+#include "hdf5_file.h"
 #include "phi_evaluate.h"
 #include "phi_info.h"
 #include "phi_table.h"
 
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,14 +159,9 @@ static err print_coverage(const results *r) {
 }
 
 static void print_settings(const results *r) {
-  const hid_t attribute = H5Aopen(r->file, "settings", H5P_DEFAULT), type = H5Aget_type(attribute);
-  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0) {
-    char *text = check_allocate(H5Tget_size(type) + 1, 1);
-    if (H5Aread(attribute, type, text) >= 0) fprintf(r->to, "  settings: %s\n", text);
-    free(text);
-  }
-  H5Tclose(type);
-  H5Aclose(attribute);
+  char *text = hdf5_file_text(r->file, "settings");
+  if (text) fprintf(r->to, "  settings: %s\n", text);
+  free(text);
 }
 
 static err print_windows(const results *r) {

@@ -1,6 +1,6 @@
 #include "phi_many_file.h"
 
-#include <hdf5.h>
+#include "hdf5_file.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +35,9 @@ static void put_text(hid_t file, const char *name, const char *text) {
 }
 
 static bool same_text(hid_t file, const char *name, const char *text) {
-  if (H5Aexists(file, name) <= 0) return false;
-  hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(attribute);
-  char *found = check_allocate(H5Tget_size(type) + 1, 1);
-  bool same = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
-              H5Aread(attribute, type, found) >= 0 && !strcmp(found, text);
+  char *found = hdf5_file_text(file, name);
+  const bool same = found && !strcmp(found, text);
   free(found);
-  H5Tclose(type);
-  H5Aclose(attribute);
   return same;
 }
 

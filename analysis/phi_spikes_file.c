@@ -1,6 +1,6 @@
 #include "phi_spikes.h"
 
-#include <hdf5.h>
+#include "hdf5_file.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,22 +32,22 @@ static hid_t open_1d(const reading *r, const char *name, size_t *count) {
 
 /* 1 for ms (or nothing said), 1000 for s, 0 for anything else. */
 static double unit_of(hid_t data) {
-  char text[16] = "ms";
   if (H5Aexists(data, "units") <= 0) return 1;
-  hid_t attribute = H5Aopen(data, "units", H5P_DEFAULT), type = H5Aget_type(attribute);
-  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0) {
-    char *found = NULL;
-    if (H5Aread(attribute, type, &found) >= 0 && found) snprintf(text, sizeof text, "%s", found);
-    H5free_memory(found);
-  } else if (H5Tget_class(type) == H5T_STRING) {
-    char *found = check_allocate(H5Tget_size(type) + 1, 1);
-    if (H5Aread(attribute, type, found) >= 0) snprintf(text, sizeof text, "%s", found);
-    free(found);
-  }
-  H5Tclose(type);
-  H5Aclose(attribute);
-  if (!strcmp(text, "ms") || !strncmp(text, "milli", 5)) return 1;
-  return !strcmp(text, "s") || !strncmp(text, "sec", 3) ? 1000 : 0;
+  char *text = hdf5_file_text(data, "units");
+  double unit = 0;
+  if (text && (!strcmp(text, "ms") || !strncmp(text, "milli", 5))) unit = 1;
+  if (text && (!strcmp(text, "s") || !strncmp(text, "sec", 3))) unit = 1000;
+  free(text);
+  return unit;
+}
+
+static err refuse_unit(const reading *r, hid_t data, const char *name) {
+  char *text = hdf5_file_text(data, "units");
+  const err e =
+      check_fail(ERR_USER, "%s: /spikes/%s: attribute units: allowed are ms and s, not %s", r->path,
+                 name, text ? text : hdf5_file_attribute_kind(data, "units"));
+  free(text);
+  return e;
 }
 
 /* HDF5 would cut fractions off in silence. */
@@ -88,8 +88,7 @@ static err read_population(reading *r, const char *name, const char *times, cons
     e = check_fail(ERR_USER, "%s: /spikes/%s has %zu elements, /spikes/%s %zu", r->path, times,
                    count, ids, other);
   else if (unit_of(time) == 0)
-    e = check_fail(ERR_USER, "%s: /spikes/%s: attribute units: allowed are ms and s", r->path,
-                   times);
+    e = refuse_unit(r, time, times);
   else if (count && !is_integer(id))
     e = check_fail(ERR_USER, "%s: /spikes/%s: ids of nodes must be integers", r->path, ids);
   else {

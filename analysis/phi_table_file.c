@@ -1,8 +1,8 @@
 /* Tables, recordings and partitions in HDF5. */
+#include "hdf5_file.h"
 #include "phi_spikes.h"
 #include "phi_table.h"
 
-#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,38 +41,27 @@ static err read_matrix(const char *path, hid_t file, const char *name, size_t *r
   return e;
 }
 
-/* A text attribute, of fixed or variable length; "" where there is none. */
-static void read_text(hid_t file, const char *object, const char *name, char *text, size_t size) {
-  text[0] = 0;
-  if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) return;
-  hid_t attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
-  hid_t type = H5Aget_type(attribute), memory = H5Tcopy(H5T_C_S1);
-  if (H5Tget_class(type) == H5T_STRING) {
-    H5Tset_cset(memory, H5Tget_cset(type));
-    if (H5Tis_variable_str(type) > 0) {
-      char *found = NULL;
-      H5Tset_size(memory, H5T_VARIABLE);
-      if (H5Aread(attribute, memory, &found) >= 0 && found) snprintf(text, size, "%s", found);
-      H5free_memory(found);
-    } else {
-      char *found = check_allocate(H5Tget_size(type) + 1, 1);
-      H5Tset_size(memory, H5Tget_size(type) + 1);
-      if (H5Aread(attribute, memory, found) >= 0) snprintf(text, size, "%s", found);
-      free(found);
-    }
-  }
-  H5Tclose(type);
-  H5Tclose(memory);
-  H5Aclose(attribute);
+static err order_of_attribute(const char *path, hid_t table, phi_order *order) {
+  if (H5Aexists(table, "order") <= 0) return OK;
+  char *text = hdf5_file_text(table, "order");
+  err e = OK;
+  if (!text)
+    e = check_fail(ERR_USER, "%s: /tpm: attribute order holds %s; one string is allowed", path,
+                   hdf5_file_attribute_kind(table, "order"));
+  else if (text[0])
+    e = phi_order_of(text, order);
+  free(text);
+  return e;
 }
 
 static err declared_order(const char *path, hid_t file, phi_order declared, phi_order *order) {
-  char text[40];
   phi_order found = PHI_ORDER_UNDECLARED;
-  read_text(file, "tpm", "order", text, sizeof text);
-  err e = text[0] ? phi_order_of(text, &found) : OK;
+  const hid_t table = H5Dopen2(file, "tpm", H5P_DEFAULT);
+  err e = order_of_attribute(path, table, &found);
+  H5Dclose(table);
   if (!e && declared && found && declared != found)
-    e = check_fail(ERR_USER, "%s declares the order %s, the command the other", path, text);
+    e = check_fail(ERR_USER, "%s declares the order %s, the command the other", path,
+                   found == PHI_ORDER_LITTLE ? "little-endian" : "big-endian");
   *order = found ? found : declared;
   return e;
 }

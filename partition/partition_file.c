@@ -1,8 +1,8 @@
 #include "partition_file.h"
 #include "agree.h"
+#include "hdf5_file.h"
 
 #include <errno.h>
-#include <hdf5.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,16 +108,11 @@ static bool transfer(const partition *p, hid_t set, bool write) {
 static bool is_partition(const char *path) {
   const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) return false;
-  char format[sizeof FORMAT] = "";
-  if (H5Aexists(file, "format") > 0) {
-    const hid_t attribute = H5Aopen(file, "format", H5P_DEFAULT), type = H5Aget_type(attribute);
-    if (H5Tis_variable_str(type) <= 0 && H5Tget_size(type) <= sizeof format)
-      H5Aread(attribute, type, format);
-    H5Tclose(type);
-    H5Aclose(attribute);
-  }
+  char *format = hdf5_file_text(file, "format");
+  const bool is = format && strcmp(format, FORMAT) == 0;
+  free(format);
   H5Fclose(file);
-  return memcmp(format, FORMAT, sizeof format) == 0;
+  return is;
 }
 
 /* On rank 0. MPI's own error would not say why it cannot be written. */

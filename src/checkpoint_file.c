@@ -269,41 +269,40 @@ void checkpoint_file_put_real(checkpoint_file *f, const char *name, double value
   if (f->takes_part) put_attribute(f, f->file, name, H5Tcopy(H5T_NATIVE_DOUBLE), &value);
 }
 
-static err get_attribute(checkpoint_file *f, const char *name, hid_t type, void *value) {
-  hid_t found = H5Aexists(f->file, name) > 0 ? H5Aopen(f->file, name, H5P_DEFAULT) : -1;
-  err e = OK;
-  if (found < 0 || H5Aread(found, type, value) < 0) e = unreadable(f, name);
-  if (found >= 0) H5Aclose(found);
-  return agree(f->comm, e);
+static err bad_attribute(const checkpoint_file *f, const char *name, const char *expected) {
+  return check_fail(ERR_USER, "%s: cannot read %s: it holds %s, not 1 %s", f->path, name,
+                    hdf5_file_attribute_kind(f->file, name), expected);
+}
+
+static err get_number(checkpoint_file *f, const char *name, hid_t type, const char *kind,
+                      void *value) {
+  return agree(f->comm,
+               hdf5_file_number(f->file, name, type, value) ? OK : bad_attribute(f, name, kind));
 }
 
 err checkpoint_file_get_integer(checkpoint_file *f, const char *name, uint64_t *value) {
-  return get_attribute(f, name, H5T_NATIVE_UINT64, value);
+  return get_number(f, name, H5T_NATIVE_UINT64, "integer", value);
 }
 
 err checkpoint_file_get_real(checkpoint_file *f, const char *name, double *value) {
-  return get_attribute(f, name, H5T_NATIVE_DOUBLE, value);
+  return get_number(f, name, H5T_NATIVE_DOUBLE, "floating-point number", value);
 }
 
 err checkpoint_file_get_text(checkpoint_file *f, const char *name, char *text, size_t size) {
-  hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, size);
-  H5Tset_cset(type, H5T_CSET_UTF8);
-  const err e = get_attribute(f, name, type, text);
-  H5Tclose(type);
-  return e;
+  char *found = hdf5_file_text(f->file, name);
+  err e = OK;
+  if (!found || strlen(found) >= size)
+    e = bad_attribute(f, name, "string");
+  else
+    strcpy(text, found);
+  free(found);
+  return agree(f->comm, e);
 }
 
 /* A text attribute of any length; "" where there is none. */
 static char *copy_text(hid_t object, const char *name) {
-  hid_t found = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
-  if (found < 0) return check_allocate(1, 1);
-  hid_t type = H5Aget_type(found);
-  char *text = check_allocate(H5Tget_size(type) + 1, 1);
-  if (H5Aread(found, type, text) < 0) text[0] = 0;
-  H5Tclose(type);
-  H5Aclose(found);
-  return text;
+  char *text = hdf5_file_text(object, name);
+  return text ? text : check_allocate(1, 1);
 }
 
 /* ---- slices ---- */

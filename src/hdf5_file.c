@@ -2,6 +2,7 @@
 #include "agree.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,91 @@ err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t 
     e = check_fail(ERR_USER, "%s: %s: is not an HDF5 file, or is truncated", named_by, path);
   return agree(comm, e);
 }
+
+/* ---- attributes ---- */
+
+enum { TEXT_BYTES_MAX = 1 << 24 }; /* what says it is longer is damaged */
+
+typedef struct {
+  hid_t attribute, type;
+  H5T_class_t class;
+  hssize_t count; /* elements */
+} attribute_look;
+
+static bool look_at(hid_t object, const char *name, attribute_look *look) {
+  look->attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+  if (look->attribute < 0) return false;
+  const hid_t space = H5Aget_space(look->attribute);
+  look->type = H5Aget_type(look->attribute);
+  look->class = H5Tget_class(look->type);
+  look->count = H5Sget_simple_extent_npoints(space);
+  H5Sclose(space);
+  return true;
+}
+
+static void look_away(const attribute_look *look) {
+  H5Tclose(look->type);
+  H5Aclose(look->attribute);
+}
+
+static char *read_variable(hid_t attribute, hid_t memory) {
+  char *found = NULL, *text = NULL;
+  H5Tset_size(memory, H5T_VARIABLE);
+  if (H5Aread(attribute, memory, &found) >= 0)
+    text = strcpy(check_allocate(found ? strlen(found) + 1 : 1, 1), found ? found : "");
+  H5free_memory(found);
+  return text;
+}
+
+/* One byte more than the file's, so that it ends in a zero whatever it is padded with. */
+static char *read_fixed(hid_t attribute, hid_t memory, size_t size) {
+  if (size > TEXT_BYTES_MAX) return NULL;
+  char *text = check_allocate(size + 1, 1);
+  H5Tset_size(memory, size + 1);
+  if (H5Aread(attribute, memory, text) >= 0) return text;
+  free(text);
+  return NULL;
+}
+
+char *hdf5_file_text(hid_t object, const char *name) {
+  attribute_look look;
+  if (!look_at(object, name, &look)) return NULL;
+  char *text = NULL;
+  if (look.class == H5T_STRING && look.count == 1) {
+    const hid_t memory = H5Tcopy(H5T_C_S1);
+    H5Tset_cset(memory, H5Tget_cset(look.type)); /* HDF5 converts none into another */
+    text = H5Tis_variable_str(look.type) > 0
+               ? read_variable(look.attribute, memory)
+               : read_fixed(look.attribute, memory, H5Tget_size(look.type));
+    H5Tclose(memory);
+  }
+  look_away(&look);
+  return text;
+}
+
+bool hdf5_file_number(hid_t object, const char *name, hid_t type, void *value) {
+  attribute_look look;
+  if (!look_at(object, name, &look)) return false;
+  const bool sound = look.count == 1 && look.class == H5Tget_class(type) &&
+                     H5Aread(look.attribute, type, value) >= 0;
+  look_away(&look);
+  return sound;
+}
+
+const char *hdf5_file_attribute_kind(hid_t object, const char *name) {
+  static char text[64];
+  attribute_look look;
+  if (!look_at(object, name, &look)) return "nothing";
+  const char *kind = look.class == H5T_STRING    ? "string"
+                     : look.class == H5T_INTEGER ? "integer"
+                     : look.class == H5T_FLOAT   ? "floating-point number"
+                                                 : "value that is neither text nor number";
+  snprintf(text, sizeof text, "%lld %s%s", (long long)look.count, kind, look.count == 1 ? "" : "s");
+  look_away(&look);
+  return text;
+}
+
+/* ---- causes ---- */
 
 /* The innermost cause stands first when walking upward. */
 static herr_t first_cause(unsigned n, const H5E_error2_t *error, void *text) {

@@ -11,6 +11,18 @@
  * ERR_USER, agreed: it cannot be read, or is no HDF5. Caller closes *file. */
 COLLECTIVE err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t *file);
 
+/* The text of an attribute that is one string, of fixed or variable length; NULL where there is no
+ * such attribute or it is anything else (see hdf5_file_attribute_kind). Caller frees. */
+LOCAL char *hdf5_file_text(hid_t object, const char *name);
+
+/* Read an attribute that is one number of the class of `type` (H5T_NATIVE_...); false where it is
+ * none, *value being as it was. */
+LOCAL bool hdf5_file_number(hid_t object, const char *name, hid_t type, void *value);
+
+/* What an attribute holds, for messages: "2 integers", "1 string", "nothing" where there is none;
+ * valid until the next use. */
+LOCAL const char *hdf5_file_attribute_kind(hid_t object, const char *name);
+
 /* Why the last call of HDF5 in this thread failed, in its words; valid until the next use. */
 LOCAL const char *hdf5_file_cause(void);
 

@@ -160,8 +160,8 @@ static void variable_names(const info_file *f, const char *group, char text[INFO
   if (info_open(f, false, &c, "%s/mapping/variables", group) != OK) return;
   const hid_t type = H5Dget_type(c.set);
   const size_t size = H5Tget_size(type);
-  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0 && c.size[0] <= 64 &&
-      size <= 64) {
+  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) <= 0 && c.dimensions == 1 &&
+      c.size[0] <= 64 && size <= 64) {
     char *names = check_allocate(c.size[0] + 1, size);
     if (H5Dread(c.set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, names) >= 0)
       for (hsize_t i = 0; i < c.size[0] && strlen(text) + size + 3 < INFO_NAME; i++)

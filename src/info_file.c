@@ -1,4 +1,5 @@
 #include "info_file.h"
+#include "hdf5_file.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -106,20 +107,13 @@ err info_read(const info_file *f, const info_column *c, hid_t type, hsize_t firs
   return check_fail(ERR_USER, "%s: %s cannot be read: the file is damaged", f->path, c->path);
 }
 
-static void text_of_string(hid_t attribute, hid_t type, char text[INFO_NAME]) {
-  if (H5Tis_variable_str(type) > 0) {
-    char *value = NULL;
-    if (H5Aread(attribute, type, &value) >= 0 && value) {
-      snprintf(text, INFO_NAME, "%s", value);
-      H5free_memory(value);
-    }
-    return;
-  }
-  const size_t size = H5Tget_size(type);
-  if (size > 1 << 20) return;
-  char *value = check_allocate(size + 1, 1);
-  if (H5Aread(attribute, type, value) >= 0) snprintf(text, INFO_NAME, "%s", value);
+static void text_of_string(const info_file *f, const char *object, const char *name,
+                           char text[INFO_NAME]) {
+  const hid_t opened = H5Oopen(f->file, object, H5P_DEFAULT);
+  char *value = opened < 0 ? NULL : hdf5_file_text(opened, name);
+  if (value) snprintf(text, INFO_NAME, "%s", value);
   free(value);
+  if (opened >= 0) H5Oclose(opened);
 }
 
 static void text_of_enum(hid_t attribute, hid_t type, char text[INFO_NAME]) {
@@ -153,7 +147,7 @@ const char *info_attribute(const info_file *f, const char *object, const char *n
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   const H5T_class_t class = H5Tget_class(type);
   if (class == H5T_STRING && count == 1)
-    text_of_string(attribute, type, text);
+    text_of_string(f, object, name, text);
   else if (class == H5T_ENUM && count == 1)
     text_of_enum(attribute, type, text);
   else if (class == H5T_INTEGER || class == H5T_FLOAT)

@@ -46,24 +46,19 @@ static err find_group(reader *r, char *path, size_t size) {
 
 /* Milliseconds in the unit of the times. */
 static err unit_of(const reader *r, hid_t data, double *to_ms) {
-  char unit[32] = "";
   *to_ms = 1;
   if (H5Aexists(data, "units") <= 0) return OK;
-  const hid_t attribute = H5Aopen(data, "units", H5P_DEFAULT), type = H5Aget_type(attribute);
-  if (H5Tis_variable_str(type) > 0) {
-    char *text = NULL;
-    H5Aread(attribute, type, &text);
-    if (text) snprintf(unit, sizeof unit, "%s", text);
-    H5free_memory(text);
-  } else if (H5Tget_size(type) < sizeof unit) {
-    memset(unit, 0, sizeof unit);
-    H5Aread(attribute, type, unit);
-  }
-  H5Tclose(type);
-  H5Aclose(attribute);
-  if (!strcmp(unit, "s") || !strcmp(unit, "seconds")) *to_ms = 1000;
-  if (*to_ms == 1000 || !strcmp(unit, "ms") || !strcmp(unit, "milliseconds")) return OK;
-  return FAIL(r, "timestamps has the units '%s': ms or s are allowed", unit);
+  char *unit = hdf5_file_text(data, "units");
+  err e = OK;
+  if (!unit)
+    e = FAIL(r, "the attribute units of timestamps holds %s: ms or s are allowed",
+             hdf5_file_attribute_kind(data, "units"));
+  else if (!strcmp(unit, "s") || !strcmp(unit, "seconds"))
+    *to_ms = 1000;
+  else if (strcmp(unit, "ms") && strcmp(unit, "milliseconds"))
+    e = FAIL(r, "timestamps has the units '%s': ms or s are allowed", unit);
+  free(unit);
+  return e;
 }
 
 static bool is_array(hid_t data) {

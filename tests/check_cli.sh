@@ -170,14 +170,15 @@ refuses "a connectome file that a setting names" \
   run fly.yaml --set projections.0.file=nowhere.h5 --out o --overwrite
 
 # Spike trains from files.
-make_trains() { # options of the arrays, in Python
-  "$python" - "$1" <<'END'
+make_trains() { # options of the arrays, and what to do to the sound file, in Python
+  "$python" - "$1" "${2:-}" <<'END'
 import sys
 import h5py
 with h5py.File("trains.h5", "w") as file:
     options = eval(f"dict({sys.argv[1]})")
     file.create_dataset("spikes/A/timestamps", data=[0.04, 1.0, 2.5], **options)
     file.create_dataset("spikes/A/node_ids", data=[3, 0, 39], **options)
+    exec(sys.argv[2])
 END
 }
 cat >trains.yaml <<'END'
@@ -230,6 +231,10 @@ works "packed spike trains" 2 run trains.yaml --out o --overwrite
 make_trains "compression='lzf'"
 refuses "spike trains packed by a filter that is not here" \
   "trains.yaml:7: inputs.0.file: trains.h5: timestamps cannot be read: it is packed by the filter 'lzf'" \
+  run trains.yaml --out o --overwrite
+
+make_trains "" 'file["spikes/A/timestamps"].attrs["units"] = ["ms"] * 50'
+refuses "spike trains with a list of units" "units of timestamps holds 50 strings: ms or s are allowed" \
   run trains.yaml --out o --overwrite
 
 # Odd, but allowed.

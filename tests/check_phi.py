@@ -393,6 +393,13 @@ def check_bad_input(verdict, work):
     with h5py.File(work.path("half.h5"), "w") as file:
         file["spikes/cells/timestamps"] = [1, 2]
         file["spikes/cells/node_ids"] = [0, 1.5]
+    for name, units in (("list.h5", ["ms"] * 50), ("days.h5", "days"), ("number.h5", 7)):
+        write_spikes(work.path(name), coupled_trains(200, 3))
+        with h5py.File(work.path(name), "r+") as file:
+            file["spikes/cells/timestamps"].attrs["units"] = units
+    with h5py.File(work.path("orders.h5"), "w") as file:
+        file["tpm"] = [[0.0], [1.0]]
+        file["tpm"].attrs["order"] = ["little-endian"] * 50
     tables = {
         "sum.json": {"tpm": [[0.5, 0.4], [0, 1]], "order": "little-endian"},
         "range.json": {"tpm": [[0.5], [1.5]], "order": "little-endian"},
@@ -446,6 +453,10 @@ def check_bad_input(verdict, work):
         (["--spikes", few, "--nodes", "0-2", "--measures", "phi"], "allowed are MI1"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100"], "--out"),
         (["--spikes", work.path("half.h5"), "--nodes", "0,1"], "must be integers"),
+        (["--spikes", work.path("list.h5"), "--nodes", "0,1"], "units: allowed are ms and s, not 50 strings"),
+        (["--spikes", work.path("days.h5"), "--nodes", "0,1"], "units: allowed are ms and s, not days"),
+        (["--spikes", work.path("number.h5"), "--nodes", "0,1"], "units: allowed are ms and s, not 1 integer"),
+        (["--table", work.path("orders.h5")], "order holds 50 strings; one string is allowed"),
         (["--spikes", few], "--nodes and --sample"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100", "--overwrite", "--out", few], "is a file that is read"),
         (["--table", work.path("stateless.json"), "--out", work.path("stateless.json")], "is a file that is read"),

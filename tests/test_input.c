@@ -534,6 +534,22 @@ static void write_fractional_nodes(void) {
   H5Fclose(file);
 }
 
+/* The sound file of above, but with `count` numbers as units. */
+static void write_numbers_as_units(hsize_t count) {
+  const double time[] = {1, 2, 3};
+  const int64_t node[] = {1, 2, 3}, number[64] = {0};
+  write_spikes("B", NULL, 3, time, 3, node);
+  const hid_t file = H5Fopen(spikes_file, H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t set = H5Dopen2(file, "/spikes/B/timestamps", H5P_DEFAULT);
+  const hid_t space = H5Screate_simple(1, &count, NULL);
+  const hid_t units = H5Acreate2(set, "units", H5T_NATIVE_INT64, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(units, H5T_NATIVE_INT64, number);
+  H5Aclose(units);
+  H5Sclose(space);
+  H5Dclose(set);
+  H5Fclose(file);
+}
+
 static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   (void)state;
   const double time[] = {1, 2, 3}, negative[] = {1, -0.1, 3}, endless[] = {1, INFINITY, 3};
@@ -566,6 +582,8 @@ static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   expect_refused("", "must be integers");
   write_spikes("B", "fortnights", 3, time, 3, node);
   expect_refused("", "fortnights");
+  write_numbers_as_units(64);
+  expect_refused("", "the attribute units of timestamps holds 64 integers: ms or s are allowed");
   unlink(spikes_file);
 }
 
