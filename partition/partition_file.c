@@ -57,20 +57,6 @@ static void put_attributes(hid_t file, const partition *p, const partition_quali
     put_number(file, number[i].name, H5T_NATIVE_DOUBLE, &number[i].value);
 }
 
-/* False where there is no such attribute, or it is no whole number. */
-static bool get_whole(hid_t file, const char *name, unsigned long long *value) {
-  if (H5Aexists(file, name) <= 0) return false;
-  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), space = H5Aget_space(attribute);
-  const hid_t type = H5Aget_type(attribute);
-  const bool sound = H5Sget_simple_extent_npoints(space) == 1 &&
-                     H5Tget_class(type) == H5T_INTEGER &&
-                     H5Aread(attribute, H5T_NATIVE_ULLONG, value) >= 0;
-  H5Tclose(type);
-  H5Sclose(space);
-  H5Aclose(attribute);
-  return sound;
-}
-
 /* ---- the dataset ---- */
 
 static hid_t open_file(MPI_Comm comm, const char *file, bool create) {
@@ -85,7 +71,7 @@ static hid_t open_file(MPI_Comm comm, const char *file, bool create) {
 }
 
 /* Transfer this rank's slice, all ranks together. */
-static bool transfer(const partition *p, hid_t set, bool write) {
+static bool transfer(const partition *p, hid_t set, bool write, hid_t type, void *owner) {
   const hsize_t start = p->slice_first, count = p->slice_count;
   const hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
   const hid_t together = H5Pcreate(H5P_DATASET_XFER);
@@ -96,9 +82,8 @@ static bool transfer(const partition *p, hid_t set, bool write) {
     H5Sselect_none(space);
     H5Sselect_none(memory);
   }
-  const herr_t status =
-      write ? H5Dwrite(set, H5T_NATIVE_UINT32, memory, space, together, p->slice_owner)
-            : H5Dread(set, H5T_NATIVE_UINT32, memory, space, together, p->slice_owner);
+  const herr_t status = write ? H5Dwrite(set, type, memory, space, together, owner)
+                              : H5Dread(set, type, memory, space, together, owner);
   H5Pclose(together);
   H5Sclose(memory);
   H5Sclose(space);
@@ -149,7 +134,8 @@ static err write_all(MPI_Comm comm, const partition *p, const partition_quality 
   const hid_t space = H5Screate_simple(1, &neurons, NULL);
   const hid_t set =
       H5Dcreate2(file, "owner", H5T_STD_U32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  bool sound = set >= 0 && (p->neurons == 0 || transfer(p, set, true));
+  bool sound =
+      set >= 0 && (p->neurons == 0 || transfer(p, set, true, H5T_NATIVE_UINT32, p->slice_owner));
   put_attributes(file, p, quality, method);
   H5Dclose(set);
   H5Sclose(space);
@@ -171,40 +157,87 @@ err partition_write(MPI_Comm comm, const partition *p, const partition_quality *
 
 /* ---- reading ---- */
 
+static err check_format(hid_t file, const char *path) {
+  char *format = hdf5_file_text(file, "format");
+  err e = OK;
+  if (!format || strcmp(format, FORMAT) != 0)
+    e = check_fail(ERR_USER,
+                   "the partition file %s was not written by `shinkei partition --out`: its "
+                   "attribute format holds %s; '" FORMAT "' is expected",
+                   path, format ? format : hdf5_file_attribute_kind(file, "format"));
+  free(format);
+  return e;
+}
+
+static err get_whole(hid_t file, const char *path, const char *name, long long *value) {
+  if (hdf5_file_number(file, name, H5T_NATIVE_LLONG, value)) return OK;
+  return check_fail(ERR_USER,
+                    "the partition file %s: its attribute %s holds %s; 1 integer is expected", path,
+                    name, hdf5_file_attribute_kind(file, name));
+}
+
 static err check_header(hid_t file, const char *path, const partition *p) {
-  unsigned long long neurons, parts;
-  if (H5Aexists(file, "format") <= 0 || !get_whole(file, "neurons", &neurons) ||
-      !get_whole(file, "parts", &parts) || H5Lexists(file, "owner", H5P_DEFAULT) <= 0)
-    return check_fail(ERR_USER,
-                      "the partition file %s was not written by `shinkei partition --out`", path);
+  long long neurons, parts;
+  err e = check_format(file, path);
+  if (e == OK) e = get_whole(file, path, "neurons", &neurons);
+  if (e == OK) e = get_whole(file, path, "parts", &parts);
+  if (e != OK) return e;
   if (neurons != p->neurons)
-    return check_fail(ERR_USER, "the partition file %s is for %llu neurons; the model has %u", path,
+    return check_fail(ERR_USER, "the partition file %s is for %lld neurons; the model has %u", path,
                       neurons, p->neurons);
-  if (parts != (unsigned long long)p->parts)
+  if (parts != p->parts)
     return check_fail(
         ERR_USER,
-        "the partition file %s divides the network into %llu parts; %d are needed, one "
+        "the partition file %s divides the network into %lld parts; %d are needed, one "
         "for each rank",
         path, parts, p->parts);
   return OK;
 }
 
-static err read_owners(hid_t file, const char *path, partition *p) {
-  const hid_t set = H5Dopen2(file, "owner", H5P_DEFAULT);
-  const hid_t space = set < 0 ? -1 : H5Dget_space(set);
+static err check_shape(hid_t set, const char *path, const partition *p) {
+  const hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+  const int dimensions = H5Sget_simple_extent_ndims(space);
+  const long long length = H5Sget_simple_extent_npoints(space);
+  const bool integers = H5Tget_class(type) == H5T_INTEGER;
+  H5Tclose(type);
+  H5Sclose(space);
+  if (!integers) /* HDF5 would cut off fractions */
+    return check_fail(ERR_USER, "the partition file %s: owner must hold integers", path);
+  if (dimensions != 1)
+    return check_fail(ERR_USER,
+                      "the partition file %s: owner has %d dimensions; a list, of 1, is expected",
+                      path, dimensions);
+  if (length != p->neurons)
+    return check_fail(ERR_USER, "the partition file %s: owner has %lld entries for %u neurons",
+                      path, length, p->neurons);
+  return OK;
+}
+
+/* This rank's slice of the owners. */
+static err read_slice(hid_t set, const char *path, partition *p) {
+  int64_t *owner = check_allocate(p->slice_count, sizeof *owner); /* signed: or 0 is made of -1 */
   err e = OK;
-  if (set < 0 || H5Sget_simple_extent_npoints(space) != (hssize_t)p->neurons)
-    e = check_fail(ERR_USER, "the partition file %s: /owner does not hold %u numbers", path,
-                   p->neurons);
-  else if (p->neurons > 0 && !transfer(p, set, false))
-    e = check_fail(ERR_USER, "the partition file %s cannot be read in full (truncated?)", path);
-  for (uint32_t i = 0; e == OK && i < p->slice_count; i++)
-    if (p->slice_owner[i] >= (uint32_t)p->parts)
+  if (p->neurons > 0 && !transfer(p, set, false, H5T_NATIVE_INT64, owner))
+    e = check_fail(ERR_USER, "the partition file %s: owner cannot be read: %s", path,
+                   hdf5_file_why(set));
+  for (uint32_t i = 0; e == OK && i < p->slice_count; i++) {
+    if (owner[i] < 0 || owner[i] >= p->parts)
       e = check_fail(ERR_USER,
-                     "the partition file %s gives neuron %u to part %u; allowed are 0 to %d", path,
-                     p->slice_first + i, p->slice_owner[i], p->parts - 1);
-  if (space >= 0) H5Sclose(space);
-  if (set >= 0) H5Dclose(set);
+                     "the partition file %s gives neuron %u to part %lld; allowed are 0 to %d",
+                     path, p->slice_first + i, (long long)owner[i], p->parts - 1);
+    p->slice_owner[i] = (uint32_t)owner[i];
+  }
+  free(owner);
+  return e;
+}
+
+static err read_owners(hid_t file, const char *path, partition *p) {
+  const hid_t set =
+      H5Lexists(file, "owner", H5P_DEFAULT) > 0 ? H5Dopen2(file, "owner", H5P_DEFAULT) : -1;
+  if (set < 0) return check_fail(ERR_USER, "the partition file %s has no dataset owner", path);
+  err e = check_shape(set, path, p);
+  if (e == OK) e = read_slice(set, path, p);
+  H5Dclose(set);
   return e;
 }
 

@@ -237,6 +237,45 @@ make_trains "" 'file["spikes/A/timestamps"].attrs["units"] = ["ms"] * 50'
 refuses "spike trains with a list of units" "units of timestamps holds 50 strings: ms or s are allowed" \
   run trains.yaml --out o --overwrite
 
+# Partition files.
+works "a partition" 1 partition small.yaml --ranks 2 --method block --out sound.h5
+refuses_partition() { # NAME PATTERN, what to do to a sound file in Python
+  cp sound.h5 parts.h5
+  "$python" - "$3" <<'END'
+import sys
+import h5py, numpy as np
+with h5py.File("parts.h5", "r+") as file:
+    owner = file["owner"][:].astype(int)
+    def replace(data):
+        del file["owner"]
+        file["owner"] = data
+    exec(sys.argv[1])
+END
+  refuses "$1" "parts.h5.*$2" partition small.yaml --ranks 2 --method parts.h5
+}
+works "its own partition" 2 partition small.yaml --ranks 2 --method sound.h5
+refuses_partition "a neuron of a part below 0" "gives neuron 7 to part -1; allowed are 0 to 1" 'owner[7] = -1; replace(owner)'
+refuses_partition "a neuron of a part above all" "gives neuron 39 to part 4294967296; allowed are 0 to 1" \
+  'owner[39] = 1 << 32; replace(owner)'
+refuses_partition "parts with fractions" "owner must hold integers" 'replace(owner + 0.5)'
+refuses_partition "parts that are words" "owner must hold integers" 'replace(["here"] * 40)'
+refuses_partition "a matrix of parts" "owner has 2 dimensions" 'replace(owner.reshape(8, 5))'
+refuses_partition "a cube of parts" "owner has 3 dimensions" 'replace(owner.reshape(2, 4, 5))'
+refuses_partition "parts of too few neurons" "owner has 39 entries for 40 neurons" 'replace(owner[:39])'
+refuses_partition "no parts" "has no dataset owner" 'del file["owner"]'
+refuses_partition "a group of parts" "has no dataset owner" 'del file["owner"]; file.create_group("owner")'
+refuses_partition "a partition of another format" "format holds shinkei partition 9; 'shinkei partition 1' is expected" \
+  'file.attrs["format"] = "shinkei partition 9"'
+refuses_partition "a format that is a number" "format holds 3 integers" 'file.attrs["format"] = [1, 2, 3]'
+refuses_partition "a file without a format" "format holds nothing" 'del file.attrs["format"]'
+refuses_partition "a number of parts below 0" "into -1 parts; 2 are needed" 'file.attrs["parts"] = -1'
+refuses_partition "a list of numbers of parts" "parts holds 2 integers; 1 integer is expected" 'file.attrs["parts"] = [2, 2]'
+refuses_partition "a number of neurons with a fraction" "neurons holds 1 floating-point number" \
+  'file.attrs["neurons"] = 40.0'
+"$python" -c "import h5py; h5py.File('list.h5', 'w').attrs['format'] = ['shinkei partition 1'] * 50"
+refuses "a partition over a file whose format is a list" "what is there is no partition" \
+  partition small.yaml --ranks 2 --out list.h5
+
 # Odd, but allowed.
 works "more ranks than neurons" 3 run small.yaml --set populations.A.size=2 --out few
 works "zero spikes" 2 run small.yaml --set inputs.0.rate=0 --out silent
