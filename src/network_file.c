@@ -116,20 +116,32 @@ typedef struct {
   int64_t *group, *index;
 } attribute_places;
 
+static err check_places(reader *r, const network_file_slice *s) {
+  hsize_t groups = 0, indices = 0;
+  bool whole_groups = true, whole_indices = true;
+  err e = dataset_length(r, "edge_group_id", &groups, &whole_groups);
+  if (e == OK) e = dataset_length(r, "edge_group_index", &indices, &whole_indices);
+  if (e != OK) return e;
+  if (!(whole_groups && whole_indices)) /* HDF5 would cut off fractions */
+    return FAIL(r, "/edges/%s/%s holds no integers", r->population,
+                whole_groups ? "edge_group_index" : "edge_group_id");
+  if (groups != s->total || indices != s->total)
+    return FAIL(r,
+                "/edges/%s: edge_group_id has %llu entries, edge_group_index %llu, target_node_id "
+                "%llu: they must be equal",
+                r->population, (unsigned long long)groups, (unsigned long long)indices,
+                (unsigned long long)s->total);
+  return OK;
+}
+
 static err read_places(reader *r, const network_file_slice *s, attribute_places *places) {
   places->group = check_allocate(s->count, sizeof *places->group);
   places->index = check_allocate(s->count, sizeof *places->index);
   for (size_t i = 0; i < s->count; i++) places->index[i] = (int64_t)(s->first + i);
-  if (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) <= 0) return OK;
-  hsize_t groups = 0, indices = 0;
-  err e = dataset_length(r, "edge_group_id", &groups, NULL);
-  if (e == OK) e = dataset_length(r, "edge_group_index", &indices, NULL);
-  if (e == OK && (groups != s->total || indices != s->total))
-    e = FAIL(r,
-             "/edges/%s: edge_group_id has %llu entries, edge_group_index %llu, target_node_id "
-             "%llu: they must be equal",
-             r->population, (unsigned long long)groups, (unsigned long long)indices,
-             (unsigned long long)s->total);
+  if (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) <= 0 &&
+      H5Lexists(r->edges, "edge_group_index", H5P_DEFAULT) <= 0)
+    return OK;
+  err e = check_places(r, s);
   if (e == OK)
     e = read_slice(r, "edge_group_id", H5FD_MPIO_COLLECTIVE, s->first, s->count, H5T_NATIVE_INT64,
                    places->group);

@@ -159,6 +159,12 @@ with open("edges.h5", "r+b") as raw:
     raw.write(b"\xff" * 8)'
 refuses "edges of which one piece is damaged" "edge_group_id cannot be read: inflate" \
   run fly.yaml --out o --overwrite
+for places in edge_group_id edge_group_index; do
+  make_edges "places = group['$places'][:] + 0.0; del group['$places']; group['$places'] = places"
+  refuses "$places of fractions" "edges.h5: /edges/A_A/$places holds no integers" run fly.yaml --out o --overwrite
+  make_edges "del group['$places']"
+  refuses "no $places beside the other" "edges.h5: has no dataset /edges/A_A/$places" run fly.yaml --out o --overwrite
+done
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
 far=$(printf 'far_away/%.0s' {1..130})
 make_edges ""
