@@ -57,7 +57,7 @@ static err check_first_step(MPI_Comm comm, const model *m, const model_input *in
 /* The caller releases the slice in any case. */
 static err read_slice(MPI_Comm comm, const model *m, int k, input_file_slice *slice) {
   const model_input *in = &m->input[k];
-  const err e = input_file_read(comm, m->name, in, m->population[in->target].size, slice);
+  const err e = input_file_read(comm, m->name, in, &m->population[in->target], slice);
   return e == OK ? check_first_step(comm, m, in, slice) : e;
 }
 

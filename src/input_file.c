@@ -10,6 +10,7 @@ typedef struct {
   MPI_Comm comm;
   const char *name;
   const model_input *in;
+  const model_population *target;
   hid_t file, times, nodes;
   double to_ms;
 } reader;
@@ -26,7 +27,10 @@ static err find_group(reader *r, char *path, size_t size) {
   err e = OK;
   snprintf(path, size, "/spikes");
   if (H5Lexists(group, "timestamps", H5P_DEFAULT) > 0) {
-    /* the older layout */
+    if (r->in->spikes && strcmp(r->in->spikes, r->target->name) != 0)
+      e = FAIL(r,
+               "has no spikes of a population '%s': they stand in /spikes itself, without a name",
+               r->in->spikes);
   } else if (r->in->spikes) {
     snprintf(path, size, "/spikes/%s", r->in->spikes);
     if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
@@ -120,8 +124,11 @@ static err read_part(const reader *r, const char *what, hid_t data, hsize_t firs
   return agree(r->comm, e);
 }
 
-static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const int64_t *id,
-                        input_file_slice *s) {
+static err check_spikes(const reader *r, hsize_t first, const int64_t *id, input_file_slice *s) {
+  const uint32_t nodes = r->target->size;
+  if (s->count && nodes == 0)
+    return FAIL(r, "spike %llu is of node %lld, but the population %s has no neurons",
+                (unsigned long long)first, (long long)id[0], r->target->name);
   for (size_t i = 0; i < s->count; i++) {
     s->time[i] *= r->to_ms;
     if (id[i] < 0 || id[i] >= nodes)
@@ -135,7 +142,7 @@ static err check_spikes(const reader *r, hsize_t first, uint32_t nodes, const in
   return OK;
 }
 
-static err read_spikes(reader *r, uint32_t nodes, input_file_slice *s) {
+static err read_spikes(reader *r, input_file_slice *s) {
   const hssize_t length = length_of(r->times);
   if (length != length_of(r->nodes))
     return FAIL(r, "timestamps has %lld entries, node_ids %lld: they must be equal",
@@ -153,21 +160,22 @@ static err read_spikes(reader *r, uint32_t nodes, input_file_slice *s) {
     e = read_part(r, "timestamps", r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time);
   if (length > 0 && e == OK)
     e = read_part(r, "node_ids", r->nodes, first, s->count, H5T_NATIVE_INT64, id);
-  if (e == OK) e = check_spikes(r, first, nodes, id, s);
+  if (e == OK) e = check_spikes(r, first, id, s);
   free(id);
   return e;
 }
 
-err input_file_read(MPI_Comm comm, const char *name, const model_input *in, uint32_t nodes,
-                    input_file_slice *read) {
-  reader r = {.comm = comm, .name = name, .in = in, .file = -1, .times = -1, .nodes = -1};
+err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
+                    const model_population *target, input_file_slice *read) {
+  reader r = {
+      .comm = comm, .name = name, .in = in, .target = target, .file = -1, .times = -1, .nodes = -1};
   *read = (input_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   char text[MODEL_PLACE_MAX];
   err e =
       hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text), &r.file);
   if (e == OK) e = agree(comm, open_data(&r));
-  if (e == OK) e = agree(comm, read_spikes(&r, nodes, read));
+  if (e == OK) e = agree(comm, read_spikes(&r, read));
   if (r.times >= 0) H5Dclose(r.times);
   if (r.nodes >= 0) H5Dclose(r.nodes);
   if (r.file >= 0) H5Fclose(r.file);

@@ -11,11 +11,12 @@ typedef struct { /* one rank's share of a file's spikes */
   double *time; /* [ms] */
 } input_file_slice;
 
-/* Read /spikes/<in->spikes> of in->file (its only population where in->spikes is NULL; the older
- * layout /spikes/{timestamps,gids} too). ERR_USER: missing or unsound file, node outside [0,
- * nodes), time not finite, negative. */
+/* Read /spikes/<in->spikes> of in->file (its only population where in->spikes is NULL), or
+ * /spikes/{timestamps,gids}, the older layout, which has no names: there in->spikes must be that of
+ * the target. ERR_USER: missing or unsound file, node outside the target, time not finite,
+ * negative. */
 COLLECTIVE err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
-                               uint32_t nodes, input_file_slice *read);
+                               const model_population *target, input_file_slice *read);
 LOCAL void input_file_release(input_file_slice *slice);
 
 #endif

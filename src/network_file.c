@@ -100,7 +100,10 @@ static err read_ids(reader *r, const char *path, const network_file_slice *s, ui
   int64_t *ids = check_allocate(s->count, sizeof *ids); /* signed: HDF5 would make 0 of -1 */
   err e = read_slice(r, path, H5FD_MPIO_COLLECTIVE, s->first, s->count, H5T_NATIVE_INT64, ids);
   for (size_t i = 0; i < s->count && e == OK; i++) {
-    if (ids[i] < 0 || ids[i] >= limit)
+    if (limit == 0)
+      e = FAIL(r, "/edges/%s/%s[%llu] is %lld, but the population has no neurons", r->population,
+               path, (unsigned long long)(s->first + i), (long long)ids[i]);
+    else if (ids[i] < 0 || ids[i] >= limit)
       e = FAIL(r, "/edges/%s/%s[%llu] is %lld, but the population has nodes 0 to %lld",
                r->population, path, (unsigned long long)(s->first + i), (long long)ids[i],
                (long long)limit - 1);

@@ -165,6 +165,9 @@ for places in edge_group_id edge_group_index; do
   make_edges "del group['$places']"
   refuses "no $places beside the other" "edges.h5: has no dataset /edges/A_A/$places" run fly.yaml --out o --overwrite
 done
+make_edges ""
+refuses "edges of no neurons" "edges.h5: /edges/A_A/source_node_id\[0\] is [0-9]*, but the population has no neurons" \
+  run fly.yaml --set 'populations.B={size: 0, neuron: shiu_lif}' --set projections.0.source=B --out o --overwrite
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
 far=$(printf 'far_away/%.0s' {1..130})
 make_edges ""
@@ -201,6 +204,9 @@ make_trains ""
 works "sound spike trains" 2 run trains.yaml --out o --overwrite
 refuses "spikes that come before parrots have begun" "trains.h5: a spike of node 3 is at 0.04 ms, before the first step" \
   run trains.yaml --set populations.A.neuron=parrot --set inputs.0.weight=1 --out o --overwrite
+refuses "spikes of no neurons" "trains.h5: spike 0 is of node 3, but the population B has no neurons" \
+  run trains.yaml --set 'populations.B={size: 0, neuron: iaf_psc_exp}' --set inputs.0.target=B \
+  --set inputs.0.spikes=A --out o --overwrite
 mkdir own && ln trains.h5 own/spikes.h5
 refuses "spike trains that the run would replace" \
   "trains.yaml:7: inputs.0.file: trains.h5: is in the output folder, where this run writes its own spikes.h5" \

@@ -485,10 +485,10 @@ static void a_file_gives_its_spikes_in_order_of_step_and_neuron(void **state) {
   const int64_t node[] = {89, 2, 7, 5, 5, 0, 0};
   const input_event expected[] = {{0, 702, 0},  {1, 700, 0},  {1, 700, 0}, {15, 705, 0},
                                   {15, 705, 0}, {15, 707, 0}, {30, 789, 0}};
-  const char *const layout[] = {"B", NULL};
-  for (int k = 0; k < 2; k++) {
+  const char *const layout[] = {"B", NULL, NULL}, *const named[] = {"", "", ", spikes: B"};
+  for (int k = 0; k < 3; k++) {
     write_spikes(layout[k], "ms", 7, time, 7, node);
-    model *m = fed_by_file("");
+    model *m = fed_by_file(named[k]);
     expect_events(m, 7, expected);
     model_free(m);
   }
@@ -565,6 +565,8 @@ static void unsound_spike_files_are_refused_with_a_reason(void **state) {
   expect_refused("", "must be equal");
   write_spikes("B", "ms", 3, time, 3, node);
   expect_refused(", spikes: C", "C");
+  write_spikes(NULL, "ms", 3, time, 3, node);
+  expect_refused(", spikes: C", "has no spikes of a population 'C': they stand in /spikes itself");
   write_spikes("B", "ms", 3, time, 3, beyond);
   expect_refused("", "spike 1 is of node 90");
   write_spikes("B", "ms", 3, time, 3, below);
