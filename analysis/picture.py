@@ -27,6 +27,7 @@ PUBLISHED_LABELS = {"L23E": "L2/3 E", "L23I": "L2/3 I", "L4E": "L4 E", "L4I": "L
                     "L5E": "L5 E", "L5I": "L5 I", "L6E": "L6 E", "L6I": "L6 I"}
 POPULATIONS_MAX = 24   # shown at most: the largest
 ROWS = 5000            # rows of the raster, shared out by the square root of sizes
+FORMATS = (".png", ".pdf", ".svg")
 GAP = 0.012            # between bands, of the height
 INK, FAINT, PAPER = "#22262b", "#8a9099", "#ffffff"
 EXCITATORY, INHIBITORY = "#1d4e89", "#d1495b"
@@ -114,6 +115,11 @@ def style(axes, left=False):
     axes.set_yticks([])
 
 
+def plain(name):
+    """The name as it is, with no formula between two $."""
+    return name.replace("$", r"\$")
+
+
 def thousands(number):
     return f"{number:,}".replace(",", "\u2009")
 
@@ -141,8 +147,7 @@ def picture(populations, rate_window, raster_window, title, path):
     style(raster)
     style(bars, left=True)
     for population, colour, (top, bottom) in zip(shown, colours, places):
-        label = PUBLISHED_LABELS.get(population.name, population.name) if microcircuit else \
-            population.name
+        label = PUBLISHED_LABELS[population.name] if microcircuit else plain(population.name)
         raster.annotate(label, (0, (top + bottom) / 2), xycoords=("axes fraction", "data"),
                         xytext=(-9, 0), textcoords="offset points", ha="right", va="center",
                         color=colour, fontweight="bold", fontsize=9)
@@ -154,42 +159,84 @@ def picture(populations, rate_window, raster_window, title, path):
     note = f"{rate_window[0]:g} to {rate_window[1]:g} ms"
     figure.text(bars.get_position().x0, 0.905, note + (", mark: published" if published else ""),
                 fontsize=8, color=FAINT)
-    figure.savefig(path, dpi=160)
+    try:
+        figure.savefig(path, dpi=160)
+    except OSError as problem:
+        raise SystemExit(f"{path}: cannot be written: {problem.strerror or problem}") from None
     plt.close(figure)
     return left_out
 
 
-def main():
+def picture_option(text):
+    """A file for the picture; for argparse."""
+    if not text.lower().endswith(FORMATS):
+        raise argparse.ArgumentTypeError(f"'{text}' must end in " + ", ".join(FORMATS))
+    return spike_statistics.output_option(text)
+
+
+def length_option(text):
+    """A length of time [ms]; for argparse."""
+    value = spike_statistics.time_option(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no length: must be above 0")
+    return value
+
+
+def title_option(text):
+    """A title that matplotlib can set, formulas included; for argparse."""
+    figure = plt.figure()
+    try:
+        figure.text(0, 0, text)
+        figure.canvas.draw()
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be set: {spike_statistics.one_line(problem)}") from None
+    finally:
+        plt.close(figure)
+    return text
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("spikes", help="SONATA spikes file")
-    parser.add_argument("--out", help="file to write, .png, .pdf or .svg (default: picture.png "
-                        "beside the spikes)")
+    parser.add_argument("--out", type=picture_option, help="file to write, .png, .pdf or .svg "
+                        "(default: picture.png beside the spikes)")
     parser.add_argument("--model", help="model file with the sizes of the populations")
-    parser.add_argument("--from", dest="begin", type=float, metavar="MS",
+    parser.add_argument("--from", dest="begin", type=spike_statistics.time_option, metavar="MS",
                         help="rates are counted from here (default: where recording begins)")
-    parser.add_argument("--to", dest="end", type=float, metavar="MS", help="... to here")
-    parser.add_argument("--raster", type=float, default=400.0, metavar="MS",
+    parser.add_argument("--to", dest="end", type=spike_statistics.time_option, metavar="MS",
+                        help="... to here")
+    parser.add_argument("--raster", type=length_option, default=400.0, metavar="MS",
                         help="length of the raster, which ends where the rates end (default 400)")
-    parser.add_argument("--title")
+    parser.add_argument("--title", type=title_option, help="formulas between two $")
     options = parser.parse_args()
+    if options.out is None:
+        options.out = os.path.join(os.path.dirname(os.path.abspath(options.spikes)), "picture.png")
+    spike_statistics.refuse_to_replace(options.out, options.spikes, options.model)
+    return options
 
+
+def default_title(path, populations):
+    folder, name = os.path.split(os.path.abspath(path))
+    if is_microcircuit(populations):
+        return "Cortical microcircuit"
+    return plain(os.path.basename(folder) if name == "spikes.h5" else name)
+
+
+def main():
+    options = parse_arguments()
     sizes, _, model_begin, model_end = spike_statistics.read_model(options.spikes, options.model)
     populations = spike_statistics.read_spikes(options.spikes, sizes)
     begin, end = spike_statistics.window_of(populations, model_begin, model_end, options.begin,
                                             options.end)
-    path = os.path.abspath(options.spikes)
-    title = options.title or ("Cortical microcircuit" if is_microcircuit(populations) else
-                              os.path.basename(os.path.dirname(path)) if
-                              os.path.basename(path) == "spikes.h5" else os.path.basename(path))
-    out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.spikes)),
-                                      "picture.png")
+    title = options.title if options.title is not None else default_title(options.spikes, populations)
     left_out = picture(populations, (begin, end), (max(begin, end - options.raster), end), title,
-                       out)
+                       options.out)
     if left_out:
         print(f"the {POPULATIONS_MAX} largest populations are shown, {left_out} are left out")
-    print(out)
+    print(options.out)
 
 
 if __name__ == "__main__":
-    main()
+    spike_statistics.run(main)

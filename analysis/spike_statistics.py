@@ -12,14 +12,15 @@ file or from --model; without either from the largest node id seen, which is sai
 Definitions, over the window from < t <= to:
   rate         spikes a neuron and second, silent neurons included [Hz]
   cv           standard deviation (of the population kind) over mean of a neuron's inter-spike
-               intervals, averaged over neurons with at least three spikes. It depends on the
-               length of the window: compare equal windows only.
+               intervals, averaged over neurons with at least three spikes, not all at one time. It
+               depends on the length of the window: compare equal windows only.
   correlation  Pearson's coefficient of spike counts in bins of 2 ms, mean over all pairs of 200
                neurons drawn among those with at least one spike, averaged over 20 draws
   synchrony    variance over mean of the population's spike count in bins of 3 ms
 """
 import argparse
 import json
+import math
 import os
 import sys
 
@@ -29,6 +30,8 @@ import yaml
 
 CORRELATION_BIN, SYNCHRONY_BIN = 2.0, 3.0  # [ms]
 TIME_SLACK = 1e-6  # [ms] times are multiples of dt up to rounding
+TIME_MOST = 1e10   # [ms] of a model, see include/model.h
+NODE_MOST = 2**32 - 2
 
 
 class Population:
@@ -48,54 +51,183 @@ class Population:
         return Population(self.name, self.size, self.time[inside], self.node[inside])
 
 
+def run(main):
+    """End with the status of main(), or in words where the memory is not enough."""
+    try:
+        sys.exit(main())
+    except MemoryError as problem:
+        sys.exit(f"too little memory for so many neurons, or so long a window: {problem}")
+
+
+def one_line(problem):
+    """What a library says of a problem, in several lines now and then."""
+    return " ".join(str(problem).split())
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def time_option(text):
+    """A time [ms] on the command line; for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= TIME_MOST:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time: must be a number of ms, at most "
+                                         f"{TIME_MOST:g}")
+    return value
+
+
+def output_option(text):
+    """A file that can be made or replaced; for argparse."""
+    folder = os.path.dirname(text) or "."
+    if not text or os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no name of a file" + (
+            ", but a folder" if text else ""))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"'{text}' cannot be written: {folder} is no folder that "
+                                         "files can be made in")
+    return text
+
+
+def refuse_to_replace(out, *inputs):
+    """`inputs`: files that are read, or None."""
+    for path in filter(None, inputs):
+        if os.path.realpath(out) == os.path.realpath(path):
+            raise SystemExit(f"{out}: is read, and would be replaced")
+
+
 def read_units(timestamps):
     """Factor that turns the data set's times into ms."""
     units = timestamps.attrs.get("units", "ms")
-    units = units.decode() if isinstance(units, bytes) else str(units)
+    units = units.decode(errors="replace") if isinstance(units, bytes) else str(units)
     factors = {"ms": 1.0, "milliseconds": 1.0, "s": 1e3, "seconds": 1e3, "us": 1e-3}
     if units not in factors:
-        raise SystemExit(f"{timestamps.file.filename}: {timestamps.name}: unit '{units}' is not "
-                         "one of " + ", ".join(factors))
+        raise ValueError(f"{timestamps.name}: unit '{units}' is not one of " + ", ".join(factors))
     return factors[units]
+
+
+def read_array(group, names, kinds, words):
+    """The first of `names` that is there: an array of one dimension, of numbers of these kinds."""
+    name = next((name for name in names if name in group), None)
+    if name is None:
+        raise ValueError(f"{group.name} has no {' or '.join(names)}")
+    data = group[name]
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.dtype.kind not in kinds:
+        found = f"{data.dtype}, {data.ndim}-dimensional" if isinstance(data, h5py.Dataset) else \
+            "no dataset"
+        raise ValueError(f"{group.name}/{name} is {found}: must be a one-dimensional array of {words}")
+    return data[:]
+
+
+def read_group(group):
+    """(time[n] [ms], node[n]) of one population."""
+    time = read_array(group, ("timestamps",), "iuf", "numbers")
+    node = read_array(group, ("node_ids", "gids"), "iu", "integers")
+    if len(time) != len(node):
+        raise ValueError(f"{group.name} has {len(time)} timestamps and {len(node)} node ids: there "
+                         "must be as many")
+    time = time.astype(float) * read_units(group["timestamps"])
+    for wrong, values, words in (
+            (~np.isfinite(time), time, "time {} ms: must be finite"),
+            ((node < 0) | (node > NODE_MOST), node, f"node id {{}}: must be from 0 to {NODE_MOST}")):
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(f"{group.name}: spike {at} has the " + words.format(values[at]))
+    return time, node.astype(np.int64)
+
+
+def spike_groups(file):
+    """{name of the population: its group}, in the newer or the older layout."""
+    root = file.get("spikes")
+    if not isinstance(root, h5py.Group):
+        raise ValueError("there is no group /spikes")
+    groups = {name: root[name] for name in root}
+    if "timestamps" in groups:
+        beside = [name for name, group in groups.items() if isinstance(group, h5py.Group)]
+        if beside:
+            raise ValueError(f"/spikes holds timestamps and a population '{beside[0]}': must be one "
+                             "or the other")
+        return {"spikes": root}
+    for name, group in groups.items():
+        if not isinstance(group, h5py.Group):
+            raise ValueError(f"/spikes/{name} is no group of timestamps and node_ids")
+    return groups
 
 
 def read_spikes(path, sizes=None):
     """Populations of a SONATA spikes file, in the order of `sizes` {name: neurons}, then by name.
     A population of `sizes` that the file leaves out was not recorded and is not returned."""
-    sizes = sizes or {}
+    sizes, found = sizes or {}, {}
     try:
         with h5py.File(path, "r") as file:
-            root = file["spikes"]
-            groups = ({"spikes": root} if "timestamps" in root else
-                      {name: root[name] for name in root if "timestamps" in root[name]})
-            found = {}
-            for name, group in groups.items():
-                node = group["node_ids" if "node_ids" in group else "gids"][:].astype(np.int64)
-                time = group["timestamps"][:].astype(float) * read_units(group["timestamps"])
+            for name, group in spike_groups(file).items():
+                time, node = read_group(group)
+                most = int(node.max(initial=-1))
+                if most >= sizes.get(name, most + 1):
+                    raise ValueError(f"{group.name} has a spike of node {most}, but the model's {name} "
+                                     f"has {sizes[name]} neurons, numbered from 0")
                 found[name] = Population(name, sizes.get(name), time, node)
-    except (OSError, KeyError) as problem:
-        raise SystemExit(f"{path}: not a SONATA spikes file: {problem}") from None
+    except (OSError, KeyError, RuntimeError, ValueError) as problem:
+        raise SystemExit(f"{path}: not a SONATA spikes file: {one_line(problem)}") from None
     known = [name for name in sizes if name in found]
     return [found[name] for name in known + sorted(set(found) - set(known))]
+
+
+def load(path, kind, parse):
+    """What `parse` makes of a text file of this kind; a fault ends the program with one line."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse(file)
+    except OSError as problem:
+        raise SystemExit(f"{path}: cannot be read: {problem.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        raise SystemExit(f"{path}: no {kind} in it: {one_line(problem)}") from None
+
+
+def model_number(path, key, value, kind=float, most=TIME_MOST):
+    """The value of a model's key, checked. YAML 1.1 takes 1e4 for text, shinkei for a number."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= most or kind(number) != number:
+        raise SystemExit(f"{path}: {key}: {value!r} is no {'integer' if kind is int else 'number'} "
+                         f"from 0 to {most:.10g}")
+    return kind(number)
+
+
+def model_mapping(path, parent, key, name):
+    """A section of a model."""
+    section = parent.get(key) if isinstance(parent, dict) else None
+    if not isinstance(section, dict):
+        raise SystemExit(f"{path}: not a model file: there is no mapping '{name}'")
+    return section
 
 
 def read_model(spikes_path, model_path=None):
     """(sizes {name: neurons}, expected rates {name: Hz}, first ms recorded, last ms) from a model
     file, the effective one beside the spikes by default; empty and None where there is none."""
-    path = model_path or os.path.join(os.path.dirname(os.path.abspath(spikes_path)),
-                                      "effective.yaml")
-    if not os.path.exists(path):
-        if model_path:
-            raise SystemExit(f"{path}: no such model file")
+    path = model_path if model_path is not None else os.path.join(
+        os.path.dirname(os.path.abspath(spikes_path)), "effective.yaml")
+    if model_path is None and not os.path.exists(path):
         return {}, {}, None, None
-    with open(path, encoding="utf-8") as file:
-        model = yaml.safe_load(file)
-    populations, simulation = model["populations"], model["simulation"]
-    sizes = {name: int(p["size"]) for name, p in populations.items()}
-    rates = {name: float(p["expected_rate"]) for name, p in populations.items()
-             if "expected_rate" in p}
-    begin = float(simulation.get("warm_up", 0.0))
-    return sizes, rates, begin, begin + float(simulation["duration"])
+    model, sizes, rates = load(path, "YAML", yaml.safe_load), {}, {}
+    simulation = model_mapping(path, model, "simulation", "simulation")
+    populations = model_mapping(path, model, "populations", "populations")
+    for name in populations:
+        section = f"populations.{name}"
+        population = model_mapping(path, populations, name, section)
+        sizes[str(name)] = model_number(path, section + ".size", population.get("size"), int,
+                                        NODE_MOST + 1)
+        if "expected_rate" in population:
+            rates[str(name)] = model_number(path, section + ".expected_rate",
+                                            population["expected_rate"])
+    begin = model_number(path, "simulation.warm_up", simulation.get("warm_up", 0.0))
+    duration = model_number(path, "simulation.duration", simulation.get("duration"))
+    return sizes, rates, begin, begin + duration
 
 
 def interval_cv(population):
@@ -106,7 +238,7 @@ def interval_cv(population):
     owner, interval = node[1:][same], interval[same]
     count = np.bincount(owner, minlength=population.size)
     total = np.bincount(owner, interval, population.size)
-    enough = count >= 2
+    enough = (count >= 2) & (total > 0)
     mean = total[enough] / count[enough]
     deviation = interval - np.divide(total, count, where=count > 0, out=np.zeros(len(total)))[owner]
     variance = np.bincount(owner, deviation**2, population.size)[enough] / count[enough]
@@ -126,6 +258,8 @@ def pair_correlation(population, begin, end, neurons=200, draws=20, seed=1):
     if len(active) < 2:
         return np.zeros(0)
     index, bins = counts_in_bins(population.time, begin, end, CORRELATION_BIN)
+    if bins < 2:
+        return np.zeros(0)
     generator, means = np.random.default_rng(seed), []
     for _ in range(draws):
         chosen = generator.choice(active, min(neurons, len(active)), replace=False)
@@ -171,17 +305,34 @@ def describe_all(populations, begin, end):
     return {p.name: describe(p, begin, end) for p in populations}
 
 
+def check_reference(path, case, chosen):
+    """Ends the program where a value that will be compared is none."""
+    values = {key: chosen.get(key) for key in ("t0", "t1")}
+    for name, population in chosen["pops"].items():
+        values.update({f"pops.{name}.{key}": population.get(key) if isinstance(population, dict)
+                       else None for key in ("rate_mean", "cv_isi_mean", "corr_mean")})
+    for key, value in values.items():
+        # A deviation of a rate is relative to it.
+        if not is_number(value) or (key.endswith("rate_mean") and value <= 0):
+            raise SystemExit(f"{path}: {case}.{key}: {value!r} is no number" + (
+                " above 0" if key.endswith("rate_mean") else ""))
+
+
 def load_reference(path, case=None):
     """(case, from, to, {population: values}) of a reference file: cases with t0, t1, pops."""
-    with open(path, encoding="utf-8") as file:
-        content = json.load(file)
+    content = load(path, "JSON", json.load)
+    if not isinstance(content, dict):
+        raise SystemExit(f"{path}: must be a mapping of cases, not a {type(content).__name__}")
     cases = [name for name, value in content.items()
-             if isinstance(value, dict) and "pops" in value]
+             if isinstance(value, dict) and isinstance(value.get("pops"), dict)]
+    if not cases:
+        raise SystemExit(f"{path}: no reference: there is no case with t0, t1 and pops in it")
     if case is None and len(cases) == 1:
         case = cases[0]
     if case not in cases:
         raise SystemExit(f"{path}: choose a case of: " + ", ".join(cases))
     chosen = content[case]
+    check_reference(path, case, chosen)
     return case, float(chosen["t0"]), float(chosen["t1"]), chosen["pops"]
 
 
@@ -231,19 +382,36 @@ def window_of(populations, model_begin, model_end, begin, end):
     return begin, end
 
 
-def main():
+def write_json(path, content):
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+    except OSError as problem:
+        raise SystemExit(f"{path}: cannot be written: {problem.strerror}") from None
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("spikes", help="SONATA spikes file")
     parser.add_argument("--model", help="model file with the sizes of the populations")
-    parser.add_argument("--from", dest="begin", type=float, metavar="MS")
-    parser.add_argument("--to", dest="end", type=float, metavar="MS")
-    parser.add_argument("--json", metavar="FILE", help="write the statistics there as well")
+    parser.add_argument("--from", dest="begin", type=time_option, metavar="MS")
+    parser.add_argument("--to", dest="end", type=time_option, metavar="MS")
+    parser.add_argument("--json", metavar="FILE", type=output_option,
+                        help="write the statistics there as well")
     parser.add_argument("--reference", metavar="FILE", help="compare with this file; exit "
                         "status 1 where a value is outside its bar")
     parser.add_argument("--case", help="which case of the reference")
     options = parser.parse_args()
+    if options.case is not None and options.reference is None:
+        parser.error("--case names a case of --reference, which is not given")
+    if options.json:
+        refuse_to_replace(options.json, options.spikes, options.model, options.reference)
+    return options
 
+
+def main():
+    options = parse_arguments()
     sizes, _, model_begin, model_end = read_model(options.spikes, options.model)
     populations = read_spikes(options.spikes, sizes)
     for population in populations:
@@ -251,7 +419,7 @@ def main():
             print(f"{population.name}: size unknown, taken as the largest node id + 1 = "
                   f"{population.size} (--model tells)", file=sys.stderr)
     begin, end, reference = options.begin, options.end, None
-    if options.reference:
+    if options.reference is not None:
         _, reference_begin, reference_end, reference = load_reference(options.reference,
                                                                       options.case)
         begin = reference_begin if begin is None else begin
@@ -261,9 +429,8 @@ def main():
     print(f"{begin:g} < t <= {end:g} ms")
     print_statistics(found)
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"from": begin, "to": end, "populations": found}, file, indent=1)
-    if reference:
+        write_json(options.json, {"from": begin, "to": end, "populations": found})
+    if reference is not None:
         rows = compare(found, reference, rate_bars={"L5E": 0.04})
         print()
         print_comparison(rows)
@@ -272,4 +439,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Statistics of spikes are what they are defined to be, against plain loops and known answers; the
 readers take what the SONATA format allows and refuse the rest with a message; a picture comes out
-of any of it."""
+of any of it; a wrong file or option is refused in words."""
+import json
 import os
 import subprocess
 import sys
@@ -134,11 +135,141 @@ def check_files(verdict):
                               f"{script} of {os.path.basename(path)}: {done.stderr.strip()[-80:]}")
 
 
+def write_arrays(path, arrays):
+    """An HDF5 file of {name: value}; None: a group."""
+    with h5py.File(path, "w") as file:
+        for name, value in arrays.items():
+            if value is None:
+                file.create_group(name)
+            else:
+                file[name] = value
+
+
+def refuses(verdict, script, words, *arguments):
+    """`words`: what the message names."""
+    done = run_script(script, *arguments)
+    sound = done.returncode in (1, 2) and words in done.stderr and not done.stdout
+    verdict.check(sound and not any(word in done.stderr for word in ("Traceback", "Warning")),
+                  f"{script}: {done.stderr.strip().splitlines()[-1:]}"[:150])
+
+
+def both_refuse(verdict, words, *arguments):
+    for script in ("picture.py", "spike_statistics.py"):
+        refuses(verdict, script, words, *arguments)
+
+
+def reader_refuses(verdict, words, read, *arguments):
+    """A reader that both scripts share, without the time that they take to start."""
+    try:
+        read(*arguments)
+        message = "nothing is refused"
+    except SystemExit as refusal:
+        message = str(refusal)
+    verdict.check(words in message and "\n" not in message, f"{read.__name__}: {message}"[:150])
+
+
+def check_bad_spikes(verdict):
+    time, node = "spikes/P/timestamps", "spikes/P/node_ids"
+    for words, arrays in (
+            ("2 timestamps and 3 node ids", {time: [1.0, 2.0], node: [0, 1, 2]}),
+            ("2-dimensional", {time: [[1.0, 2.0]], node: [[0, 1]]}),
+            ("0-dimensional", {time: 1.0, node: 0}),
+            ("one-dimensional array of numbers", {time: [b"1", b"2"], node: [0, 1]}),
+            ("one-dimensional array of integers", {time: [1.0, 2.0], node: [0.5, 1]}),
+            ("node id -1", {time: [1.0, 2.0], node: [0, -1]}),
+            ("node id 18446744073709551615", {time: [1.0], node: np.array([2**64 - 1], np.uint64)}),
+            ("nan ms: must be finite", {time: [1.0, np.nan], node: [0, 1]}),
+            ("/spikes/Q has no timestamps", {time: [1.0], node: [0], "spikes/Q": None}),
+            ("has no node_ids or gids", {time: [1.0]}),
+            ("/spikes/Q is no group", {time: [1.0], node: [0], "spikes/Q": [1.0]}),
+            ("no group /spikes", {"spikes": [1.0]})):
+        with Workspace() as work:
+            write_arrays(work.path("bad.h5"), arrays)
+            reader_refuses(verdict, words, statistics.read_spikes, work.path("bad.h5"))
+
+
+def read_both(spikes, model):
+    statistics.read_spikes(spikes, statistics.read_model(spikes, model)[0])
+
+
+def check_bad_models(verdict, work, spikes):
+    good = "simulation: {duration: 1e2}\npopulations: {P: {size: 5}}\n"
+    for words, text in (
+            ("no mapping 'simulation'", "[1, 2]\n"), ("no mapping 'simulation'", ""),
+            ("no mapping 'simulation'", "populations: {}\n"), ("no YAML", "a: [\n"),
+            ("no mapping 'populations'", "simulation: {duration: 100}\n"),
+            ("no mapping 'populations.P'", good.replace("{size: 5}", "5")),
+            ("populations.P.size: 1.5 is no integer", good.replace("5", "1.5")),
+            ("node 2, but the model's P has 2 neurons", good.replace("5", "2")),
+            ("simulation.duration: 'x' is no number", good.replace("1e2", "x"))):
+        with open(work.path("model.yaml"), "w", encoding="utf-8") as file:
+            file.write(text)
+        reader_refuses(verdict, words, read_both, spikes, work.path("model.yaml"))
+    both_refuse(verdict, "no YAML", spikes, "--model", spikes)
+    reader_refuses(verdict, "nowhere.yaml: cannot be read", read_both, spikes, "nowhere.yaml")
+    with open(work.path("model.yaml"), "w", encoding="utf-8") as file:
+        file.write(good)
+    done = run_script("spike_statistics.py", spikes, "--model", work.path("model.yaml"))
+    verdict.check(done.stdout.startswith("0 < t <= 100 ms"), "a duration of 1e2 is that of 100")
+
+
+def check_bad_options(verdict, work, spikes):
+    both_refuse(verdict, "--to: 'inf' is no time", spikes, "--to", "inf")
+    refuses(verdict, "spike_statistics.py", "--from: 'nan' is no time", spikes, "--from", "nan")
+    reader_refuses(verdict, work.name + ": not a SONATA", statistics.read_spikes, work.name)
+    for words, *arguments in (
+            ("'/nowhere/x.png' cannot be written", "--out", "/nowhere/x.png"),
+            ("must end in .png, .pdf, .svg", "--out", work.name),
+            ("must end in .png, .pdf, .svg", "--out", work.path("pico")),
+            ("cannot be set", "--title", r"$\frac{$"), ("above 0", "--raster", "-5"),
+            ("--raster: 'nan'", "--raster", "nan")):
+        refuses(verdict, "picture.py", words, spikes, "--to", "50", *arguments)
+    for words, *arguments in (
+            ("'/nowhere/x' cannot be written", "--json", "/nowhere/x"),
+            ("but a folder", "--json", work.name), ("would be replaced", "--json", spikes),
+            ("--case names a case of --reference", "--case", "a")):
+        refuses(verdict, "spike_statistics.py", words, spikes, "--to", "50", *arguments)
+
+
+def check_bad_references(verdict, work, spikes):
+    values = {"rate_mean": 1, "cv_isi_mean": 1, "corr_mean": 0}
+    case = {"t0": 0, "t1": 50, "pops": {"P": values}}
+    path = work.path("reference.json")
+    for words, content in (
+            ("no JSON", "x"), ("not a list", "[1]"), ("no reference", "{}"),
+            ("a.t0: None", json.dumps({"a": {"pops": {}}})), ("choose a case of: a, b",
+             json.dumps({"a": case, "b": case})),
+            ("rate_mean: 0 is no number above 0",
+             json.dumps({"a": {**case, "pops": {"P": {**values, "rate_mean": 0}}}}))):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+        reader_refuses(verdict, words, statistics.load_reference, path)
+    refuses(verdict, "spike_statistics.py", "cannot be read", spikes, "--reference", "/nowhere/r")
+
+
+def check_refusals(verdict):
+    check_bad_spikes(verdict)
+    with Workspace() as work:
+        spikes = work.path("spikes.h5")
+        sonata.write_spikes(spikes, "P", [1.5, 2.5, 2.5, 2.5], [0, 1, 2, 1])
+        check_bad_models(verdict, work, spikes)
+        check_bad_options(verdict, work, spikes)
+        check_bad_references(verdict, work, spikes)
+        done = run_script("spike_statistics.py", spikes, "--from", "1", "--to", "2.6")
+        verdict.check(done.returncode == 0 and "Warning" not in done.stderr,
+                      f"a window shorter than a bin: {done.stderr.strip()[-80:]}")
+        odd = work.path(r"$\frac{$.h5")
+        sonata.write_spikes(odd, r"$\frac{$", [1.5], [0])
+        done = run_script("picture.py", odd, "--to", "50", "--title", r"$\Phi$")
+        verdict.check(done.returncode == 0, "a population's name is no formula" + done.stderr[-80:])
+
+
 def main():
     verdict = Verdict()
     check_definitions(verdict)
     check_known_answers(verdict)
     check_files(verdict)
+    check_refusals(verdict)
     verdict.finish()
 
 
