@@ -40,6 +40,7 @@ PSP = 0.15            # [mV] peak of an excitatory postsynaptic potential
 INHIBITION = -4.0     # inhibitory weight relative to the excitatory
 WEIGHT_CV = 0.1
 DELAY_EXCITATORY, DELAY_INHIBITORY, DELAY_CV = 1.5, 0.75, 0.5  # [ms], [ms], 1
+DT_LEAST, TIME_MOST, SEED_MOST = 0.001, 1e10, 2**53 - 1  # of shinkei; the times in ms
 
 INITIAL_POTENTIAL = {  # [mV] mean, standard deviation of each population
     "optimized": ([-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43],
@@ -155,14 +156,46 @@ def write(model, heading, out):
                 print(f"  - {flow(item)}", file=out)
 
 
+def number(least, most, kind=float):
+    """A type for argparse: a number from `least` to `most`."""
+    def read(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is out of range: must be {'an integer' if kind is int else 'a number'} "
+                f"from {least} to {most:.16g}")
+        return value
+    return read
+
+
 def fraction(text):
-    value = float(text)
-    if not 0 < value <= 1:
+    value = number(0, 1)(text)
+    if value == 0:
         raise argparse.ArgumentTypeError(f"{text}: a scale lies in (0, 1]")
     return value
 
 
-def main():
+def fault(options):
+    """What is wrong with the options together, in words; None: nothing."""
+    for name, value in (("--duration", options.duration), ("--warm-up", options.warm_up)):
+        steps = value / options.dt
+        if abs(steps - round(steps)) > 1e-6 + 4e-16 * steps:  # as shinkei has it
+            return f"{name}: {value:g} ms is no multiple of --dt, {options.dt:g} ms"
+    for size, name in zip(SIZES, POPULATIONS):
+        if round(size * options.scale) == 0:
+            return (f"--scale: {options.scale:g} leaves none of the {size} neurons of {name}: must be "
+                    f"above {0.5 / min(SIZES):.6f}")
+    k = options.scale if options.scale_indegree is None else options.scale_indegree
+    if round(min(EXTERNAL_INDEGREES) * k) == 0:
+        return (f"--scale-indegree: {k:g} leaves none of the {min(EXTERNAL_INDEGREES)} external "
+                f"synapses of a neuron: must be above {0.5 / min(EXTERNAL_INDEGREES):.6f}")
+    return None
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=fraction, default=1.0, metavar="S",
@@ -173,18 +206,32 @@ def main():
                         help="external drive (default poisson)")
     parser.add_argument("--initial", choices=tuple(INITIAL_POTENTIAL), default="optimized",
                         help="initial potentials (default optimized: no burst at the start)")
-    parser.add_argument("--dt", type=float, default=0.1, metavar="MS")
-    parser.add_argument("--duration", type=float, default=1000.0, metavar="MS")
-    parser.add_argument("--warm-up", type=float, default=0.0, metavar="MS")
-    parser.add_argument("--seed", type=int, default=55)
+    parser.add_argument("--dt", type=number(DT_LEAST, DELAY_INHIBITORY), default=0.1, metavar="MS",
+                        help="at most the mean delay of inhibition; delays are rounded to it "
+                        "(default 0.1)")
+    parser.add_argument("--duration", type=number(0, TIME_MOST), default=1000.0, metavar="MS",
+                        help="a multiple of --dt (default 1000)")
+    parser.add_argument("--warm-up", type=number(0, TIME_MOST), default=0.0, metavar="MS",
+                        help="a multiple of --dt (default 0)")
+    parser.add_argument("--seed", type=number(0, SEED_MOST, int), default=55)
     options = parser.parse_args()
+    wrong = fault(options)
+    if wrong:
+        parser.error(wrong)
+    return options
+
+
+def main():
+    options = parse_arguments()
     model = build(options)
     neurons = sum(p["size"] for p in model["populations"].values())
     synapses = sum(p["total"] for p in model["projections"])
+    rare = sum(p > 0 for row in PROBABILITIES for p in row) - len(model["projections"])
     write(model, [
         "Cortical microcircuit, Potjans & Diesmann 2014 (doi:10.1093/cercor/bhs358):",
         f"{neurons} neurons, {synapses} synapses, {options.input} input.",
         " ".join(["Written by jobs/microcircuit/generate.py", *sys.argv[1:]]),
+        *([f"{rare} projections of less than half a synapse are left out."] if rare else []),
         "Units: ms, mV, pA, pF, Hz."], sys.stdout)
 
 
