@@ -1,19 +1,35 @@
 #!/usr/bin/python3
 """The tools under jobs/ refuse wrong files and options with one line that names what is wrong, and
 write nothing then."""
+import json
 import os
 import subprocess
 import sys
 
-from program import SOURCE, Verdict
+import h5py
+import numpy as np
+import yaml
 
+from program import BINARY, SOURCE, Verdict, Workspace
+
+FLY = os.path.join(SOURCE, "jobs", "fly")
+sys.path.insert(0, FLY)
+import make_model
+import sonata
+
+CONVERTER, MODEL, EXPERIMENT = (os.path.join(FLY, name) for name in (
+    "connectome.py", "make_model.py", "experiment.py"))
 GENERATOR = os.path.join(SOURCE, "jobs", "microcircuit", "generate.py")
 
 
-def refuses(verdict, tool, words, *arguments):
+def call(tool, *arguments, **environment):
+    return subprocess.run([sys.executable, tool, *map(str, arguments)], capture_output=True, text=True,
+                          check=False, env={**os.environ, "SHINKEI": BINARY, **environment})
+
+
+def refuses(verdict, tool, words, *arguments, **environment):
     """`words`: what the message names."""
-    done = subprocess.run([sys.executable, tool, *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
+    done = call(tool, *arguments, **environment)
     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
     verdict.check(done.returncode in (1, 2) and words in last and not done.stdout
                   and "Traceback" not in done.stderr, f"{os.path.basename(tool)}: {last}"[:170])
@@ -33,9 +49,83 @@ def check_generator(verdict):
         refuses(verdict, GENERATOR, words, *arguments)
 
 
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def write_fly(work):
+    """Three neurons in a row: (options of the edges, options of the nodes)."""
+    edges, nodes = work.path("fly_edges.h5"), work.path("fly_nodes.h5")
+    done = call(CONVERTER, write(work.path("fly.csv"), "source,target,weight\n0,1,90\n1,2,90\n"),
+                "--out", edges, "--nodes", nodes)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return ("--edges", edges), ("--nodes", nodes)
+
+
+def check_files(verdict, work, edges, nodes):
+    junk, gone = write(work.path("junk"), "0.1 4\n"), work.path("gone")
+    spikes = work.path("spikes.h5")
+    sonata.write_spikes(spikes, "fly", [1.0], [3])
+    with h5py.File(work.path("flat.h5"), "w") as file:
+        file["edges"], file["nodes"], file["spikes"] = [1], [1], [1]
+    for name in (junk, gone, spikes, work.path("flat.h5")):
+        refuses(verdict, MODEL, "not a SONATA edges file", "--edges", name)
+    for name in (junk, gone, edges[1], work.path("flat.h5")):
+        refuses(verdict, MODEL, "not a SONATA nodes file", *edges, "--nodes", name)
+        refuses(verdict, MODEL, "not a SONATA spikes file", *edges, "--spikes", name)
+    none = np.zeros(0, int)
+    sonata.write_edges(work.path("named.h5"), "e", "a/b", "a/b", none, none, {})
+    refuses(verdict, MODEL, "'a/b' of e is no name", "--edges", work.path("named.h5"))
+    refuses(verdict, MODEL, work.name + ": not a SONATA edges file", "--edges", work.name)
+    refuses(verdict, MODEL, "no JSON in it", *edges, "--node-sets", junk, "--drive", "a")
+    refuses(verdict, MODEL, "no JSON in it", *edges, "--node-sets", spikes, "--drive", "a")
+    refuses(verdict, MODEL, "gone: cannot be read", *edges, "--node-sets", gone, "--drive", "a")
+    refuses(verdict, MODEL, "must be a mapping", *edges, "--drive", "a", "--node-sets",
+            write(work.path("list.json"), "[1]"))
+    refuses(verdict, MODEL, "node ids from 3 to 3: must be from 0 to 2", *edges, "--spikes", spikes)
+    sonata.write_spikes(spikes, "other", [1.0], [2])
+    refuses(verdict, MODEL, "no group 'fly' in /spikes", *edges, "--spikes", spikes)
+
+
+def check_drive(verdict, work, edges):
+    sets = write(work.path("sets.json"), json.dumps({
+        "none": [], "word": ["x"], "part": [0, 1.5], "truth": True, "nothing": None, "far": [3],
+        "below": -1, "good": [2, 0], "one": 1}))
+    options = (*edges, "--node-sets", sets, "--drive")
+    for words, text in (("--drive: '' names nobody", ""), ("',' names nobody", ","), ("'none' is empty", "none"),
+                        ('holds "x"', "word"), ("holds 1.5", "part"), ("holds true", "truth"),
+                        ("holds null", "nothing"), ("holds 3: must hold node ids from 0 to 2", "far"),
+                        ("holds -1", "one,below"), ("neither a node set", "\u00b2")):
+        refuses(verdict, MODEL, words, *options, text)
+    model = yaml.safe_load(call(MODEL, *options, "good,one").stdout)
+    verdict.check(model["inputs"][0]["nodes"] == [0, 1, 2], "node sets are joined")
+
+
+def check_numbers(verdict, edges, nodes):
+    parse, build = make_model.parser().parse_args, make_model.build
+    for words, *arguments in (
+            ("--neurons: '0' is out of range", "--neurons", "0"), ("--rate: 'nan'", "--rate", "nan"),
+            ("--duration: '-1'", "--duration", "-1"), ("no multiple", "--duration", "0.15"),
+            ("--neurons 2: 2 neurons: must be from 3", "--neurons", "2"),
+            ("--neurons 5: ", *nodes, "--neurons", "5"), ("--seed: '-1'", "--seed", "-1"),
+            ("--jump: 'inf'", "--jump", "inf"), ("--scale: 'nan'", "--scale", "nan"),
+            ("--expected-rate: '0'", "--expected-rate", "0")):
+        refuses(verdict, MODEL, words, *edges, *arguments)
+    verdict.check(build(parse([*edges, "--neurons", "7"]))["populations"]["fly"]["size"] == 7,
+                  "neurons without connections are counted by --neurons")
+
+
 def main():
     verdict = Verdict()
     check_generator(verdict)
+    with Workspace() as work:
+        edges, nodes = write_fly(work)
+        check_files(verdict, work, edges, nodes)
+        check_drive(verdict, work, edges)
+        check_numbers(verdict, edges, nodes)
     verdict.finish()
 
 

@@ -1,6 +1,43 @@
-"""Write and read the SONATA files that the fly models need: edges, nodes, spikes."""
+"""Write and read the SONATA files that the fly models need: edges, nodes, spikes. A file that is not
+what it should be ends the program with one line."""
+import contextlib
+import re
+
 import h5py
 import numpy as np
+
+NAME_WORDS = "1 to 64 letters, digits, '_', '-', '+'"
+
+
+def is_name(text):
+    """May a population be called so? shinkei has the same rule."""
+    return re.fullmatch("[A-Za-z0-9_+-]{1,64}", text) is not None
+
+
+@contextlib.contextmanager
+def open_file(path, kind):
+    """An HDF5 file to read; what is missing or wrong in it is said with its path."""
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError) as problem:
+        words = " ".join(str(problem).split())  # HDF5's are several lines now and then
+        raise SystemExit(f"{path}: not a SONATA {kind} file: {words}") from None
+
+
+def find_group(parent, name):
+    group = parent.get(name)
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"there is no group '{name}' in {parent.name}")
+    return group
+
+
+def read_array(group, name, kinds="iu", words="integers"):
+    """A data set of one dimension, of numbers of these kinds."""
+    data = group.get(name)
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.dtype.kind not in kinds:
+        raise ValueError(f"{group.name} has no one-dimensional array '{name}' of {words}")
+    return data[:]
 
 
 def _stamp(file):
@@ -60,42 +97,73 @@ def write_spikes(path, population, time, node):
         group["node_ids"] = np.asarray(node, np.uint64)[order]
 
 
-def read_spikes(path, population):
-    """(time[n] [ms], node[n]); empty where the population is not in the file."""
-    with h5py.File(path, "r") as file:
-        name = f"spikes/{population}"
-        if name not in file:
-            return np.zeros(0), np.zeros(0, np.int64)
-        return file[name + "/timestamps"][:], file[name + "/node_ids"][:].astype(np.int64)
+def read_spikes(path, population, required=False):
+    """(time[n], as the file has it, node[n]); where the population is not in the file they are empty,
+    or refused if it is required. In the older layout the file has no names of populations."""
+    with open_file(path, "spikes") as file:
+        group = find_group(file, "spikes")
+        if "timestamps" not in group:
+            if population not in group and not required:
+                return np.zeros(0), np.zeros(0, np.int64)
+            group = find_group(group, population)
+        time = read_array(group, "timestamps", "iuf", "numbers")
+        node = read_array(group, "node_ids" if "node_ids" in group else "gids")
+        if len(time) != len(node):
+            raise ValueError(f"{group.name} has {len(time)} timestamps and {len(node)} node ids")
+        return time, node.astype(np.int64)
+
+
+def _edge_ends(group):
+    """(names of the node populations, largest node id or -1, number of edges)."""
+    populations, largest, counts = set(), -1, set()
+    for end in ("source_node_id", "target_node_id"):
+        nodes = read_array(group, end)
+        name = group[end].attrs.get("node_population")
+        if not isinstance(name, (bytes, str)):
+            raise ValueError(f"{group.name}/{end} has no attribute node_population, a name")
+        if nodes.min(initial=0) < 0:
+            raise ValueError(f"{group.name}/{end} has a negative node id")
+        populations.add(name.decode(errors="replace") if isinstance(name, bytes) else name)
+        largest = max(largest, int(nodes.max(initial=0))) if len(nodes) else largest
+        counts.add(len(nodes))
+    if len(counts) != 1:
+        raise ValueError(f"{group.name} has more sources than targets, or fewer")
+    return sorted(populations), largest, counts.pop()
 
 
 def edges_summary(path, edges=None):
     """(edge population, node population, nodes at least, edges) of a SONATA edges file whose
     sources and targets are one population."""
-    with h5py.File(path, "r") as file:
-        names = list(file["edges"])
+    with open_file(path, "edges") as file:
+        root = find_group(file, "edges")
+        names = list(root)
         if edges is None and len(names) == 1:
             edges = names[0]
         if edges not in names:
             raise SystemExit(f"{path}: choose an edge population of: " + ", ".join(names))
-        group = file["edges"][edges]
-        populations, largest = set(), -1
-        for end in ("source_node_id", "target_node_id"):
-            name = group[end].attrs["node_population"]
-            populations.add(name.decode() if isinstance(name, bytes) else str(name))
-            if len(group[end]):
-                largest = max(largest, int(group[end][:].max()))
+        populations, largest, count = _edge_ends(find_group(root, edges))
         if len(populations) != 1:
             raise SystemExit(f"{path}: {edges} joins two populations: " + ", ".join(populations))
-        return edges, populations.pop(), largest + 1, len(group["source_node_id"])
+        if not is_name(populations[0]):
+            raise SystemExit(f"{path}: the node population '{populations[0]}' of {edges} is no name: must "
+                             f"be {NAME_WORDS}")
+        return edges, populations[0], largest + 1, count
+
+
+def _count_nodes(group):
+    return len(read_array(group, "node_id" if "node_id" in group else "node_type_id"))
 
 
 def node_attribute(path, population, name):
-    with h5py.File(path, "r") as file:
-        return file[f"nodes/{population}/0/{name}"][:]
+    """An attribute of all nodes, of integers."""
+    with open_file(path, "nodes") as file:
+        group = find_group(file, f"nodes/{population}")
+        values, nodes = read_array(find_group(group, "0"), name), _count_nodes(group)
+        if len(values) != nodes:
+            raise ValueError(f"{group.name} has {nodes} nodes, but {len(values)} of '{name}'")
+        return values
 
 
 def node_count(path, population):
-    with h5py.File(path, "r") as file:
-        group = file[f"nodes/{population}"]
-        return len(group["node_id"] if "node_id" in group else group["node_type_id"])
+    with open_file(path, "nodes") as file:
+        return _count_nodes(find_group(file, f"nodes/{population}"))
