@@ -208,7 +208,10 @@ static void take_window(stepper *w, int thread, int64_t first, int64_t last, boo
       deliver(s, thread, step);
     spent(t, &t->times.deliver);
     update(s, thread, step, (int)(step - first));
-    if (step == last) barrier_wait(&w->turn, draw_ahead, &self);
+    if (step == last)
+      barrier_wait(&w->turn, draw_ahead, &self);
+    else if (thread == 0)
+      watchdog_step(step);
     spent(t, &t->times.update);
   }
   if (thread > 0) return;
