@@ -118,6 +118,26 @@ def check_numbers(verdict, edges, nodes):
                   "neurons without connections are counted by --neurons")
 
 
+def check_experiment(verdict, work, edges, nodes):
+    out = work.path("out")
+    options = (*edges, *nodes, "--drive", "0", "--duration", "50")
+    rates = write(work.path("rates.csv"), "flywire_id,rate_hz_mean,rate_hz_std\n0,1,nan\n")
+    for words, *arguments in (
+            ("--trials: '0' is out of range", "--trials", "0"), ("--trials: '-1'", "--trials", "-1"),
+            ("--read: '' names nobody", "--read", ""), ("rates.csv: line 2", "--published", rates),
+            ("gone.csv: cannot be read", "--published", work.path("gone.csv"))):
+        refuses(verdict, EXPERIMENT, words, *options, "--out", out, *arguments)
+    refuses(verdict, EXPERIMENT, "SHINKEI=/nowhere: is no program", *options, "--out", out,
+            SHINKEI="/nowhere")
+    verdict.check(not os.path.exists(out), "and nothing is written")
+    for name in (rates, "/dev/null/out"):
+        refuses(verdict, EXPERIMENT, f"{name}/model.yaml: cannot be written", *options, "--out", name)
+    done = call(EXPERIMENT, *options, "--trials", "2", "--read", "1,2", "--out", out)
+    verdict.check(done.returncode == 0 and "2 trials of 50 ms" in done.stdout
+                  and os.path.exists(os.path.join(out, "rates.csv")),
+                  f"an experiment runs {done.stderr.strip()[-120:]}")
+
+
 def main():
     verdict = Verdict()
     check_generator(verdict)
@@ -126,6 +146,7 @@ def main():
         check_files(verdict, work, edges, nodes)
         check_drive(verdict, work, edges)
         check_numbers(verdict, edges, nodes)
+        check_experiment(verdict, work, edges, nodes)
     verdict.finish()
 
 

@@ -13,6 +13,7 @@ of this source tree, or the one on the PATH).
 """
 import argparse
 import csv
+import math
 import os
 import shutil
 import subprocess
@@ -25,12 +26,17 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_model
 import sonata
 
+TRIALS_MOST = 10000
+
 
 def find_program():
+    named = os.environ.get("SHINKEI")
     built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "shinkei")
-    for path in (os.environ.get("SHINKEI"), built, shutil.which("shinkei")):
-        if path and os.access(path, os.X_OK):
+    for path in [named] if named else [built, shutil.which("shinkei")]:
+        if path and os.path.isfile(path) and os.access(path, os.X_OK):
             return os.path.abspath(path)
+    if named:
+        raise SystemExit(f"SHINKEI={named}: is no program")
     raise SystemExit("no shinkei: build it first (README), or set SHINKEI")
 
 
@@ -49,25 +55,51 @@ def trial_rates(folder, population, neurons, duration):
     return np.bincount(node, minlength=neurons) / (duration * 1e-3)
 
 
+def read_rate(row, column):
+    value = float(row[column])
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{column} {row[column]} is no rate")
+    return value
+
+
 def read_published(path, roots):
     """(mean, sd) for each neuron; a neuron that the file leaves out was silent."""
     place = {int(root): node for node, root in enumerate(roots)}
-    mean, deviation = np.zeros(len(roots)), np.zeros(len(roots))
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            node = place.get(int(row["flywire_id"]))
-            if node is not None:
-                mean[node] = float(row["rate_hz_mean"])
-                deviation[node] = float(row["rate_hz_std"])
+    mean, deviation, found, rows = np.zeros(len(roots)), np.zeros(len(roots)), 0, None
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            for row in rows:
+                rates = read_rate(row, "rate_hz_mean"), read_rate(row, "rate_hz_std")
+                node = place.get(int(row["flywire_id"]))
+                if node is not None:
+                    mean[node], deviation[node] = rates
+                    found += 1
+    except OSError as problem:
+        raise SystemExit(f"{path}: cannot be read: {problem.strerror}") from None
+    except (csv.Error, KeyError, TypeError, ValueError) as problem:
+        raise SystemExit(f"{path}: line {rows.line_num if rows else 1}: must be flywire_id, "
+                         f"rate_hz_mean, rate_hz_std: {problem}") from None
+    if not found:
+        raise SystemExit(f"{path}: has no neuron of --nodes by its root id")
     return mean, deviation
 
 
+def write_text(path, text):
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise SystemExit(f"{path}: cannot be written: {problem.strerror}") from None
+
+
 def write_rates(path, rates, roots):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("node_id,flywire_id,rate_hz_mean,rate_hz_std\n")
-        for node, (mean, deviation) in enumerate(zip(rates.mean(axis=0), rates.std(axis=0))):
-            root = roots[node] if roots is not None else ""
-            file.write(f"{node},{root},{mean:.4f},{deviation:.4f}\n")
+    lines = ["node_id,flywire_id,rate_hz_mean,rate_hz_std"]
+    for node, (mean, deviation) in enumerate(zip(rates.mean(axis=0), rates.std(axis=0))):
+        root = roots[node] if roots is not None else ""
+        lines.append(f"{node},{root},{mean:.4f},{deviation:.4f}")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def report(options, rates, read, published):
@@ -80,45 +112,65 @@ def report(options, rates, read, published):
         here = f"{rates[:, node].mean():8.1f} +- {rates[:, node].std():4.1f}"
         there = f"{published[0][node]:8.1f} +- {published[1][node]:4.1f}" if published else ""
         print(f"{name:>22} {here:>16} {there:>16}")
-    if published:
+    if published and rates.mean(axis=0).std() * published[0].std() == 0:
+        print("no correlation with the published rates: all neurons have one rate")
+    elif published:
         r = np.corrcoef(rates.mean(axis=0), published[0])[0, 1]
         print(f"correlation of all neurons' rates with the published ones: r = {r:.4f}")
 
 
-def main():
+def parse_arguments():
     parser = make_model.parser()
     parser.description = __doc__
-    parser.add_argument("--trials", type=int, default=30, help="default 30")
-    parser.add_argument("--read", default="", help="neurons to print, named like those of --drive")
+    parser.add_argument("--trials", type=make_model.number(1, TRIALS_MOST, int), default=30,
+                        help="default 30")
+    parser.add_argument("--read", help="neurons to print, named like those of --drive")
     parser.add_argument("--published", help="CSV file of rates to compare with; needs --nodes")
     parser.add_argument("--out", required=True, help="folder for the results")
     options = parser.parse_args()
-    if options.published and not options.nodes:
+    if options.published is not None and options.nodes is None:
         parser.error("--published needs --nodes, where the root ids are")
+    if not options.out:
+        parser.error("--out: '' is no folder")
+    return options
 
-    program, model = find_program(), make_model.build(options)
-    os.makedirs(options.out, exist_ok=True)
-    model_path = os.path.join(options.out, "model.yaml")
-    with open(model_path, "w", encoding="utf-8") as file:
-        yaml.safe_dump(model, file, sort_keys=False, default_flow_style=None, width=100)
-    (population, entry), = model["populations"].items()
+
+def neurons_to_read(options, population, neurons):
+    """[(name, node)] of --read."""
+    if options.read is None:
+        return []
     node_sets = make_model.read_node_sets(options.node_sets)
-    read = [(name, node) for name in filter(None, options.read.split(","))
-            for node in make_model.find_nodes(name, node_sets, options.nodes, population,
-                                              entry["size"])]
-    roots = (sonata.node_attribute(options.nodes, population, "flywire_root_id")
-             if options.nodes else None)
+    return [(name, node) for name in options.read.split(",")
+            for node in make_model.find_nodes(name, node_sets, options.nodes, population, neurons,
+                                              "--read")]
 
-    rates = np.zeros((options.trials, entry["size"]))
+
+def run_trials(options, program, model_path, population, neurons, read):
+    """Rates [Hz] [trials][neurons]."""
+    rates = np.zeros((options.trials, neurons))
     for trial in range(options.trials):
         folder = os.path.join(options.out, f"trial_{trial:02d}")
         run_trial(program, model_path, trial + options.seed, folder)
-        rates[trial] = trial_rates(folder, population, entry["size"], options.duration)
+        rates[trial] = trial_rates(folder, population, neurons, options.duration)
         print(f"trial {trial + 1} of {options.trials}: " + ", ".join(
             f"{name} {rates[trial, node]:.0f} Hz" for name, node in read), flush=True)
+    return rates
+
+
+def main():
+    options = parse_arguments()
+    program, model = find_program(), make_model.build(options)
+    (population, entry), = model["populations"].items()
+    read = neurons_to_read(options, population, entry["size"])
+    roots = (sonata.node_attribute(options.nodes, population, "flywire_root_id")
+             if options.nodes is not None else None)
+    published = read_published(options.published, roots) if options.published is not None else None
+
+    model_path = os.path.join(options.out, "model.yaml")
+    write_text(model_path, yaml.safe_dump(model, sort_keys=False, default_flow_style=None, width=100))
+    rates = run_trials(options, program, model_path, population, entry["size"], read)
     write_rates(os.path.join(options.out, "rates.csv"), rates, roots)
-    report(options, rates, read,
-           read_published(options.published, roots) if options.published else None)
+    report(options, rates, read, published)
 
 
 if __name__ == "__main__":
