@@ -55,6 +55,28 @@ def write(path, text):
     return path
 
 
+def check_converter(verdict, work):
+    plain, codex = "source,target,weight\n", "pre_root_id,post_root_id,syn_count,nt_type\n"
+    out = "--out", work.path("edges.h5")
+    for words, text, *arguments in (
+            ("has 2 columns 'weight'", "source,target,weight,weight\n0,1,2,3\n"),
+            ("syn_count 2.5 is no number of synapses", codex + f"{10**17},{10**17 + 1},2.5,ACH\n"),
+            ("syn_count -3 is negative, but nt_type", codex + f"{10**17},{10**17 + 1},-3,GABA\n"),
+            ("weights add up to 9007199254740992", plain + f"0,1,{2**53 - 1}\n0,1,1\n"),
+            ("must be three columns", plain + "0,1,2\n", "--pre", "source", "--post", "source",
+             "--count", "weight"),
+            ("'a/b' is no name", plain + "0,1,2\n", "--population", "a/b"),
+            ("'' is no name", plain + "0,1,2\n", "--population", "")):
+        refuses(verdict, CONVERTER, words, write(work.path("table.csv"), text), *out, *arguments)
+        verdict.check(not os.path.exists(work.path("edges.h5")), "and nothing is written")
+    refuses(verdict, CONVERTER, "is a folder", work.path("table.csv"), "--out", work.name)
+    done = call(CONVERTER, write(work.path("table.csv"), plain + "0,1,2.1\n1,0,-0.5\n"), *out)
+    with h5py.File(work.path("edges.h5")) as file:
+        weights = sorted(file["edges/fly_fly/0/syn_weight"][:])
+    verdict.check(weights == [-0.5, 2.1] and "weights of 2.6 without their signs" in done.stdout,
+                  f"weights that are not whole are not rounded: {weights}")
+
+
 def write_fly(work):
     """Three neurons in a row: (options of the edges, options of the nodes)."""
     edges, nodes = work.path("fly_edges.h5"), work.path("fly_nodes.h5")
@@ -142,6 +164,7 @@ def main():
     verdict = Verdict()
     check_generator(verdict)
     with Workspace() as work:
+        check_converter(verdict, work)
         edges, nodes = write_fly(work)
         check_files(verdict, work, edges, nodes)
         check_drive(verdict, work, edges)

@@ -37,7 +37,9 @@ ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
 TRANSMITTER, INHIBITORY = "nt_type", ("GABA", "GLUT")
 ROOT_ID_LEAST = 10**15  # smaller numbers are indices
 INDEX_MOST = 2**32 - 2
-UNREADABLE = (OSError, EOFError, zlib.error, ValueError)  # of a missing or damaged file, or its contents
+EXACT_MOST = 2**53 - 1  # whole numbers up to here are exact as a double
+# Of a missing or damaged file, or of its contents.
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, csv.Error)
 
 
 def fail(message):
@@ -56,11 +58,8 @@ def whole_numbers(path, values):
 class CsvTable:
     def __init__(self, path):
         self.path = path
-        try:
-            with self.open() as file:
-                header = next(csv.reader(file, skipinitialspace=True), [])
-        except UNREADABLE as problem:
-            fail(f"{path}: {problem}")
+        with self.open() as file:
+            header = next(csv.reader(file, skipinitialspace=True), [])
         self.names = [name.strip() for name in header]
 
     def open(self):
@@ -112,7 +111,10 @@ class ParquetTable:
 def open_table(path):
     if not os.path.exists(path):
         fail(f"{path}: no such file")
-    return ParquetTable(path) if path.endswith((".parquet", ".pq")) else CsvTable(path)
+    try:
+        return ParquetTable(path) if path.endswith((".parquet", ".pq")) else CsvTable(path)
+    except UNREADABLE as problem:
+        fail(f"{path}: {problem}")
 
 
 def choose_columns(table, options):
@@ -129,7 +131,20 @@ def choose_columns(table, options):
     for name in chosen:
         if name not in table.names:
             fail(f"{table.path}: no column '{name}'; the table has: " + ", ".join(table.names))
+    if len(set(chosen)) < 3:
+        fail(f"--pre {chosen[0]}, --post {chosen[1]}, --count {chosen[2]}: must be three columns")
     return chosen
+
+
+def check_counts(table, count, weight, signed):
+    """`signed`: the sign comes from the transmitter."""
+    is_count = count in (LAYOUTS[0][2], LAYOUTS[1][2])
+    for wrong, words in ((~np.isfinite(weight), "is not a number"),
+                         (is_count & (weight != np.rint(weight)), "is no number of synapses"),
+                         (signed & (weight < 0), f"is negative, but {TRANSMITTER} gives the sign")):
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            fail(f"{table.path}: connection {at + 1}: {count} {weight[at]:g} {words}")
 
 
 def read_table(table, options):
@@ -142,10 +157,12 @@ def read_table(table, options):
     with_ids = pre == LAYOUTS[0][0] and set(ROOT_IDS) <= set(table.names)
     if with_ids:
         wanted.update({name: np.int64 for name in ROOT_IDS})
+    twice = next((name for name in wanted if table.names.count(name) > 1), None)
+    if twice is not None:
+        fail(f"{table.path}: has {table.names.count(twice)} columns '{twice}': must be one")
     read = table.columns(wanted)
     weight = read[count]
-    if not np.isfinite(weight).all():
-        fail(f"{table.path}: connection {int(np.argmin(np.isfinite(weight))) + 1}: {count} is not a number")
+    check_counts(table, count, weight, signed)
     if signed:
         names = np.char.upper(np.char.strip(read[TRANSMITTER].astype(str)))
         weight = np.where(np.isin(names, INHIBITORY), -weight, weight)
@@ -207,12 +224,42 @@ def number_neurons(pre, post, pairs, known):
     return pre, post, len(roots), roots
 
 
+def is_whole(weight):
+    return np.array_equal(weight, np.rint(weight))
+
+
 def merge_pairs(pre, post, weight, neurons):
     """Sum the rows of a pair."""
-    key = post * np.int64(max(neurons, 1)) + pre
+    if is_whole(weight) and abs(weight).sum() > EXACT_MOST:
+        fail(f"the weights add up to {abs(weight).sum():.17g} without their signs: must be at most "
+             f"{EXACT_MOST}, for whole numbers above are rounded")
+    width = np.uint64(max(neurons, 1))  # unsigned, for the largest index times itself
+    key = post.astype(np.uint64) * width + pre.astype(np.uint64)
     unique, place = np.unique(key, return_inverse=True)
-    return (unique % max(neurons, 1), unique // max(neurons, 1),
+    return ((unique % width).astype(np.int64), (unique // width).astype(np.int64),
             np.bincount(place, weight, len(unique)))
+
+
+def population_option(text):
+    """For argparse."""
+    if not sonata.is_name(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no name: must be {sonata.NAME_WORDS}")
+    return text
+
+
+def write(options, pre, post, weight, roots):
+    """Returns the name of the edge population."""
+    small = is_whole(weight) and abs(weight).max(initial=0) < 2**31
+    population, edges = options.population, f"{options.population}_{options.population}"
+    try:
+        sonata.write_edges(options.out, edges, population, population, pre, post,
+                           {"syn_weight": weight.astype(np.int32 if small else np.float64)})
+        if options.nodes:
+            sonata.write_nodes(options.nodes, population, len(roots),
+                               {"flywire_root_id": roots.astype(np.uint64)})
+    except OSError as problem:
+        fail(f"cannot write: {problem}")
+    return edges
 
 
 def check_outputs(options):
@@ -223,6 +270,8 @@ def check_outputs(options):
             if os.path.realpath(path) == os.path.realpath(read):
                 fail(f"{path}: is read, and would be replaced")
         folder = os.path.dirname(path) or "."
+        if os.path.isdir(path):
+            fail(f"{path}: cannot be written: is a folder")
         if not os.access(folder, os.W_OK | os.X_OK):
             fail(f"{path}: cannot be written: {folder} is no folder that files can be made in")
 
@@ -234,7 +283,8 @@ def main():
     parser.add_argument("--out", required=True, help="SONATA edges file to write")
     parser.add_argument("--nodes", help="SONATA nodes file to write, with the root ids")
     parser.add_argument("--ids", help="list of all neurons' root ids")
-    parser.add_argument("--population", default="fly", help="name of the population (default fly)")
+    parser.add_argument("--population", default="fly", type=population_option,
+                        help="name of the population (default fly)")
     parser.add_argument("--pre", help="column of the presynaptic neuron")
     parser.add_argument("--post", help="column of the postsynaptic neuron")
     parser.add_argument("--count", help="column of the signed synapse count")
@@ -246,22 +296,18 @@ def main():
     rows = len(pre)
     pre, post, neurons, roots = number_neurons(pre, post, pairs, known)
     pre, post, weight = merge_pairs(pre, post, weight, neurons)
-    whole = np.array_equal(weight, np.rint(weight)) and abs(weight).max(initial=0) < 2**31
-    edges = f"{options.population}_{options.population}"
-    try:
-        sonata.write_edges(options.out, edges, options.population, options.population, pre, post,
-                           {"syn_weight": weight.astype(np.int32 if whole else np.float32)})
-        if options.nodes:
-            sonata.write_nodes(options.nodes, options.population, neurons,
-                               {"flywire_root_id": roots.astype(np.uint64)})
-    except OSError as problem:
-        fail(f"cannot write: {problem}")
+    edges = write(options, pre, post, weight, roots)
+    total = (f"{int(abs(weight).sum())} synapses" if is_whole(weight) else
+             f"weights of {abs(weight).sum():g} without their signs (not whole: no synapses)")
     print(f"{rows} rows, {len(pre)} connections after {rows - len(pre)} rows were summed with others "
-          f"of the same pair, {int(abs(weight).sum())} synapses, {neurons} neurons; "
+          f"of the same pair, {total}, {neurons} neurons; "
           f"{int((weight > 0).sum())} excitatory, {int((weight < 0).sum())} inhibitory, "
           f"{int((weight == 0).sum())} of weight 0")
     print(f"edge population {edges} in {options.out}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MemoryError as problem:
+        fail(f"too little memory for so many neurons: {problem}")
