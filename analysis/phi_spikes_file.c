@@ -153,6 +153,7 @@ static void index_neurons(phi_spikes *s, event *events) {
 err phi_spikes_read_file(const char *path, phi_spikes *made) {
   memset(made, 0, sizeof *made);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* our messages name the file and what is wrong */
+  if (check_is_no_file(path)) return check_fail(ERR_USER, "%s: is no file", path);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) return check_fail(ERR_USER, "%s cannot be read as an HDF5 file", path);
   reading r = {.path = path, .s = made, .group = H5Gopen2(file, "spikes", H5P_DEFAULT)};

@@ -10,6 +10,8 @@
 
 static err open_file(const char *path, hid_t *file) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* our messages name the file and what is wrong */
+  *file = -1;
+  if (check_is_no_file(path)) return check_fail(ERR_USER, "%s: is no file", path);
   *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   return *file < 0 ? check_fail(ERR_USER, "%s cannot be read as an HDF5 file", path) : OK;
 }

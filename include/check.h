@@ -54,6 +54,10 @@ LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size
 /* ERR_ENVIRONMENT where a file of this path could not be written, as far as can be told before. */
 LOCAL err check_writable_file(const char *path);
 
+/* Whether what is there is no file but a folder, a device or a pipe, whose opening could wait for
+ * ever. Not where there is nothing: opening it says why. */
+LOCAL bool check_is_no_file(const char *path);
+
 /* Whether two paths name one file or folder that is there. */
 LOCAL bool check_same_file(const char *a, const char *b);
 

@@ -103,8 +103,10 @@ static bool is_partition(const char *path) {
 /* On rank 0. MPI's own error would not say why it cannot be written. */
 static err check_writable(const char *path) {
   struct stat found;
-  if (stat(path, &found) == 0 && !S_ISDIR(found.st_mode) &&
-      (!S_ISREG(found.st_mode) || found.st_size > 0) && !is_partition(path))
+  const bool there = stat(path, &found) == 0 && !S_ISDIR(found.st_mode);
+  if (there && !S_ISREG(found.st_mode))
+    return check_fail(ERR_USER, "the partition file %s cannot be written: it is no file", path);
+  if (there && found.st_size > 0 && !is_partition(path))
     return check_fail(ERR_USER,
                       "the partition file %s cannot be written: what is there is no partition, and "
                       "would be lost",
@@ -245,7 +247,9 @@ static err read_all(MPI_Comm comm, const char *path, partition *p) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
-  if (rank == 0 && access(path, R_OK) != 0)
+  if (rank == 0 && check_is_no_file(path))
+    e = check_fail(ERR_USER, "the partition file %s is no file", path);
+  else if (rank == 0 && access(path, R_OK) != 0)
     e = errno == ENOENT
             ? check_fail(ERR_USER,
                          "partition '%s' is neither metis, block, round_robin nor random, and "

@@ -98,6 +98,11 @@ err check_writable_file(const char *path) {
   return e;
 }
 
+bool check_is_no_file(const char *path) {
+  struct stat there;
+  return stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+}
+
 bool check_same_file(const char *a, const char *b) {
   struct stat x, y;
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;

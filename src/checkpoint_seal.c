@@ -186,9 +186,12 @@ static err check_version(const char *path, const char seal[CHECKPOINT_SEAL_BYTES
 err checkpoint_seal_check(MPI_Comm comm, const char *path) {
   char found[CHECKPOINT_SEAL_BYTES + 1] = {0}, wanted[CHECKPOINT_SEAL_BYTES];
   uint64_t bytes, sum[2];
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const bool no_file = check_is_no_file(path);
+  const int file = no_file ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   err e = OK;
-  if (file < 0)
+  if (no_file)
+    e = check_fail(ERR_USER, "%s: is no file", path);
+  else if (file < 0)
     e = check_fail(ERR_USER, "%s: cannot be read: %s", path, strerror(errno));
   else if (read_all(file, found, CHECKPOINT_SEAL_BYTES, 0) != 0)
     e = check_fail(ERR_USER, "%s: is too short for a checkpoint, or cannot be read", path);

@@ -10,7 +10,9 @@ err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t 
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
-  if (rank == 0 && access(path, R_OK) != 0)
+  if (rank == 0 && check_is_no_file(path))
+    e = check_fail(ERR_USER, "%s: %s: is no file", named_by, path);
+  else if (rank == 0 && access(path, R_OK) != 0)
     e = check_fail(ERR_USER, "%s: %s: cannot be read: %s", named_by, path, strerror(errno));
   if ((e = agree(comm, e)) != OK) return e;
   const hid_t properties = H5Pcreate(H5P_FILE_ACCESS);

@@ -8,7 +8,7 @@
 #include <mpi.h>
 
 /* Open the file at `path` to read it together; messages begin with `named_by`, what names it.
- * ERR_USER, agreed: it cannot be read, or is no HDF5. Caller closes *file. */
+ * ERR_USER, agreed: it is no file, cannot be read, or is no HDF5. Caller closes *file. */
 COLLECTIVE err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t *file);
 
 /* The text of an attribute that is one string, of fixed or variable length; NULL where there is no

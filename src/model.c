@@ -11,6 +11,7 @@
 err model_read_file(const char *path, char **text, size_t *length) {
   *text = NULL;
   *length = 0;
+  if (check_is_no_file(path)) return check_fail(ERR_USER, "%s: is no file", path);
   FILE *file = fopen(path, "rb");
   if (!file) return check_fail(ERR_USER, "%s: cannot be read: %s", path, strerror(errno));
   size_t capacity = 0, got;

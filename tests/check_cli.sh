@@ -288,6 +288,23 @@ refuses_partition "a number of neurons with a fraction" "neurons holds 1 floatin
 refuses "a partition over a file whose format is a list" "what is there is no partition" \
   partition small.yaml --ranks 2 --out list.h5
 
+# Pipes that nobody writes to.
+mkfifo pipe.h5
+make_edges ""
+refuses "a model that is a pipe" "pipe.h5: is no file" run pipe.h5 --out o --overwrite
+refuses "a model that is a folder" "kept: is no file" run kept --out o --overwrite
+refuses "a connectome that is a pipe" "fly.yaml: --set projections.0.file: pipe.h5: is no file" \
+  run fly.yaml --set projections.0.file=pipe.h5 --out o --overwrite
+refuses "spike trains that are a pipe" "inputs.0.file: pipe.h5: is no file" \
+  run trains.yaml --set inputs.0.file=pipe.h5 --out o --overwrite
+refuses "a partition that is a pipe" "the partition file pipe.h5 is no file" \
+  run small.yaml --partition pipe.h5 --out o --overwrite
+refuses "a partition into a pipe" "pipe.h5 cannot be written: it is no file" \
+  partition small.yaml --ranks 2 --out pipe.h5
+refuses "a checkpoint that is a pipe" "pipe.h5: is no file" run --restart pipe.h5 --out o --overwrite
+refuses "a table that is a pipe" "pipe.h5: is no file" phi --table pipe.h5
+refuses "spikes that are a pipe" "pipe.h5: is no file" phi --spikes pipe.h5 --nodes 0,1
+
 # Odd, but allowed.
 works "more ranks than neurons" 3 run small.yaml --set populations.A.size=2 --out few
 works "zero spikes" 2 run small.yaml --set inputs.0.rate=0 --out silent
