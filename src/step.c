@@ -124,28 +124,12 @@ static int64_t window_end(const stepper *w, int64_t first, int64_t last) {
   return end;
 }
 
-static void deliver(shard *s, int thread, int64_t step) {
-  for (int k = thread; k < s->blocks; k += s->threads) synapse_deliver(&s->block[k].synapses, step);
-}
-
-/* Deliver what the newest spikes bring in this step; the rest of them waits. */
-static void deliver_newest(const stepper *w, int thread, int64_t step) {
-  shard *s = w->s;
-  for (int k = thread; k < s->blocks; k += s->threads) {
-    for (int i = 0; i < w->arrived_steps; i++) {
-      size_t count;
-      const uint32_t *gid = exchange_arrived(s->exchange, i, &count);
-      synapse_spikes(&s->block[k].synapses, count, gid, w->arrived_first + i, step - 1);
-    }
-    synapse_deliver(&s->block[k].synapses, step);
-  }
-}
-
-static void update(shard *s, int thread, int64_t step, int k) {
-  for (int i = thread; i < s->blocks; i += s->threads) {
-    shard_block *b = &s->block[i];
-    b->events += synapse_finish(&b->synapses, step);
-    step_update(s, b, step, k);
+/* Let the newest spikes wait for what they bring from this step on. */
+static void note_newest(const stepper *w, synapse_block *b, int64_t step) {
+  for (int i = 0; i < w->arrived_steps; i++) {
+    size_t count;
+    const uint32_t *gid = exchange_arrived(w->s->exchange, i, &count);
+    synapse_spikes(b, count, gid, w->arrived_first + i, step - 1);
   }
 }
 
@@ -174,46 +158,51 @@ static void spent(stopwatch *t, double *on) {
   t->mark = then;
 }
 
+/* One block's way through the window. */
+static void take_block(stepper *w, int thread, shard_block *b, int64_t first, int64_t last,
+                       stopwatch *t) {
+  note_newest(w, &b->synapses, first);
+  for (int64_t step = first; step <= last; step++) {
+    synapse_deliver(&b->synapses, step);
+    b->events += synapse_finish(&b->synapses, step);
+    spent(t, &t->times.deliver);
+    step_update(w->s, b, step, (int)(step - first));
+    spent(t, &t->times.update);
+    if (thread == 0) watchdog_alive("update");
+  }
+}
+
 /* One thread's way through a window of steps first .. last, which no spike of theirs reaches:
  *
- *   deliver    runs due now of all spikes but the newest          || their exchange is under way
- *   exchange   first thread: the spikes of the window before arrive
+ *   deliver    runs due in the first step of all spikes but the newest || their exchange is under
+ * way exchange   first thread: the spikes of the window before arrive
  *   ---------- barrier
- *   deliver    runs of the newest spikes that are due now
- *   update     neurons take the step; block b lists who fired
- *   deliver, update    for each further step of the window
+ *   block by block, step by step:
+ *     deliver  runs due that are not delivered yet
+ *     update   neurons take the step; the block lists who fired
  *   ---------- barrier
- *   collect    first thread: record, post the exchange            || others deliver already
+ *   collect    first thread: record, post the exchange                 || others deliver already
  *
  * Input accumulators belong to the block's thread; spike lists to it between the barriers and to
- * the first thread between the second one and the next first one. */
+ * the first thread between the second one and the next first one. The block that was delivered
+ * last is updated first, and the other way round: it is still in the cache. */
 static void take_window(stepper *w, int thread, int64_t first, int64_t last, bool under_way,
                         stopwatch *t) {
   shard *s = w->s;
   waiting_thread self = {s, thread};
+  int block = thread;
   if (thread == 0) watchdog_phase("deliver");
-  deliver(s, thread, first);
+  for (; block < s->blocks; block += s->threads) synapse_deliver(&s->block[block].synapses, first);
   spent(t, &t->times.deliver);
   if (thread == 0 && under_way) {
     watchdog_phase("exchange");
     exchange_end(s->exchange);
-    watchdog_phase("update");
   }
   barrier_wait(&w->turn, draw_ahead, &self);
   spent(t, &t->times.exchange_wait);
-  for (int64_t step = first; step <= last; step++) {
-    if (step == first)
-      deliver_newest(w, thread, step);
-    else
-      deliver(s, thread, step);
-    spent(t, &t->times.deliver);
-    update(s, thread, step, (int)(step - first));
-    if (step == last)
-      barrier_wait(&w->turn, draw_ahead, &self);
-    else if (thread == 0)
-      watchdog_step(step);
-    spent(t, &t->times.update);
-  }
+  while ((block -= s->threads) >= 0) take_block(w, thread, &s->block[block], first, last, t);
+  barrier_wait(&w->turn, draw_ahead, &self);
+  spent(t, &t->times.update);
   if (thread > 0) return;
   collect(w, first, last);
   w->arrived_first = first;
