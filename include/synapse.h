@@ -27,9 +27,9 @@ typedef struct {       /* 4 bytes */
   uint16_t last : 1; /* of its source in this block */
 } synapse_run;
 
-typedef struct {  /* a spike under way */
-  uint32_t place; /* of the header of the run that it will deliver next */
-  uint32_t count; /* synapses of that run */
+typedef struct {   /* a spike under way */
+  uint32_t place;  /* of the header of the run that it will deliver next */
+  synapse_run run; /* that header */
 } synapse_cursor;
 
 typedef struct {

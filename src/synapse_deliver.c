@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Cursors whose synapses are asked for before they are needed. */
-enum { AHEAD = 8, LINE = 64 };
+enum { AHEAD = 6, LINE = 64 };
 
 static int slot_of(const synapse_block *b, int64_t step) { return (int)(step % b->slots); }
 
@@ -14,12 +14,11 @@ static inline int slot_after(const synapse_block *b, int from, int steps) {
   return from + steps < b->slots ? from + steps : from + steps - b->slots;
 }
 
-/* Let a spike wait for the run of `count` synapses whose header is at `place`. */
-static inline void wait(synapse_block *b, uint32_t place, uint32_t count, int due_slot) {
+static inline void wait(synapse_block *b, synapse_cursor spike, int due_slot) {
   synapse_slot *slot = &b->slot[due_slot];
   if (slot->count == slot->capacity)
     slot->cursor = check_grow(slot->cursor, &slot->capacity, slot->count + 1, sizeof *slot->cursor);
-  slot->cursor[slot->count++] = (synapse_cursor){place, count};
+  slot->cursor[slot->count++] = spike;
 }
 
 static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t after) {
@@ -31,38 +30,38 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   for (uint32_t place = b->first[i]; place < b->first[i + 1];) {
     const synapse_run run = synapse_header(b, place);
     if (step + run.delay > after) {
-      wait(b, place, run.count, slot_of(b, step + run.delay));
+      wait(b, (synapse_cursor){place, run}, slot_of(b, step + run.delay));
       return;
     }
     place += 1 + run.count;
   }
 }
 
-/* Each spike finds its way through three tables that lie apart, so the tables are asked for some
- * spikes ahead, one after the other. */
-enum { BUCKETS_AHEAD = 12, SOURCES_AHEAD = 8, RUNS_AHEAD = 4 };
+/* Each spike finds its way through three tables that lie apart. Some spikes ask for their places in
+ * one of them at once, so that they wait for the memory together. */
+enum { AT_ONCE = 64 };
 
-static inline __attribute__((always_inline)) void
-prefetch_tables(const synapse_block *b, size_t k, size_t count, const uint32_t *gid) {
-  if (k + BUCKETS_AHEAD < count)
-    __builtin_prefetch(&b->bucket[gid[k + BUCKETS_AHEAD] >> b->bucket_shift]);
-  if (k + SOURCES_AHEAD < count) {
-    const uint32_t i = b->bucket[gid[k + SOURCES_AHEAD] >> b->bucket_shift];
-    __builtin_prefetch(&b->source[i]);
-    __builtin_prefetch(&b->first[i]);
+static void note_some(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
+                      int64_t after) {
+  const size_t size = b->wide ? 8 : 4;
+  uint32_t source[AT_ONCE];
+  for (size_t k = 0; k < count; k++) __builtin_prefetch(&b->bucket[gid[k] >> b->bucket_shift]);
+  for (size_t k = 0; k < count; k++) {
+    source[k] = b->bucket[gid[k] >> b->bucket_shift];
+    __builtin_prefetch(&b->source[source[k]]);
+    __builtin_prefetch(&b->first[source[k]]);
   }
-  if (k + RUNS_AHEAD < count) {
-    const uint32_t i = b->bucket[gid[k + RUNS_AHEAD] >> b->bucket_shift];
-    __builtin_prefetch((const char *)b->synapse + (size_t)b->first[i] * (b->wide ? 8 : 4));
-  }
+  for (size_t k = 0; k < count; k++)
+    __builtin_prefetch((const char *)b->synapse + b->first[source[k]] * size);
+  for (size_t k = 0; k < count; k++) note_spike(b, gid[k], step, after);
 }
 
 void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
                     int64_t after) {
   if (b->sources == 0) return;
-  for (size_t k = 0; k < count; k++) {
-    prefetch_tables(b, k, count, gid);
-    note_spike(b, gid[k], step, after);
+  for (size_t done = 0, n; done < count; done += n) {
+    n = count - done < AT_ONCE ? count - done : AT_ONCE;
+    note_some(b, n, gid + done, step, after);
   }
 }
 
@@ -72,7 +71,7 @@ void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t
 static inline __attribute__((always_inline)) void
 prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   const char *first = (const char *)b->synapse + c->place * size;
-  const char *end = first + (c->count + 2) * size;
+  const char *end = first + (c->run.count + (size_t)2) * size;
   const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
   for (; line < end; line += LINE) __builtin_prefetch(line);
 }
@@ -114,26 +113,26 @@ static inline void deliver_wide(const uint64_t *restrict s, uint32_t count,
 }
 
 /* Deliver the cursor's run, and those of other receptors that are due with it; the spike then waits
- * for the next one. */
-static inline __attribute__((always_inline)) void deliver_cursor(synapse_block *b, uint32_t place,
-                                                                 int now, bool wide) {
-  synapse_run run = synapse_header(b, place);
-  for (;;) {
-    const size_t at = (size_t)run.receptor * b->neurons;
+ * for the next one. Returns how many synapses there were. */
+static inline __attribute__((always_inline)) uint64_t
+deliver_cursor(synapse_block *b, synapse_cursor c, int now, bool wide) {
+  const size_t size = wide ? 8 : 4;
+  for (uint64_t events = 0;;) {
+    const char *synapses = (const char *)b->synapse + (c.place + (size_t)1) * size;
+    void *input = (char *)b->input + c.run.receptor * (size_t)b->neurons * size;
     if (wide)
-      deliver_wide((const uint64_t *)b->synapse + place + 1, run.count, (int64_t *)b->input + at);
+      deliver_wide((const uint64_t *)synapses, c.run.count, input);
     else
-      deliver_narrow((const uint32_t *)b->synapse + place + 1, run.count, (int32_t *)b->input + at);
-    b->events += run.count;
-    if (run.last) return;
-    place += 1 + run.count;
-    const synapse_run next = synapse_header(b, place);
-    const int steps = next.delay - run.delay;
-    if (steps > 0) {
-      wait(b, place, next.count, slot_after(b, now, steps));
-      return;
-    }
-    run = next;
+      deliver_narrow((const uint32_t *)synapses, c.run.count, input);
+    events += c.run.count;
+    if (c.run.last) return events;
+    synapse_cursor next = {.place = c.place + 1 + c.run.count};
+    memcpy(&next.run, synapses + c.run.count * size, sizeof next.run);
+    const int steps = next.run.delay - c.run.delay;
+    c = next;
+    if (steps == 0) continue;
+    wait(b, c, slot_after(b, now, steps));
+    return events;
   }
 }
 
@@ -141,12 +140,16 @@ static inline __attribute__((always_inline)) void deliver_cursor(synapse_block *
 static inline __attribute__((always_inline)) void deliver_slot(synapse_block *b, int now,
                                                                bool wide) {
   synapse_slot *slot = &b->slot[now];
-  size_t asked = slot->delivered;
-  for (; slot->delivered < slot->count; slot->delivered++) {
-    for (; asked < slot->count && asked < slot->delivered + AHEAD; asked++)
-      prefetch_cursor(b, &slot->cursor[asked], wide ? 8 : 4);
-    deliver_cursor(b, slot->cursor[slot->delivered].place, now, wide);
+  const synapse_cursor *cursor = slot->cursor; /* no spike waits for the slot under way */
+  const size_t count = slot->count;
+  uint64_t events = 0;
+  for (size_t k = slot->delivered, asked = k; k < count; k++) {
+    for (; asked < count && asked < k + AHEAD; asked++)
+      prefetch_cursor(b, &cursor[asked], wide ? 8 : 4);
+    events += deliver_cursor(b, cursor[k], now, wide);
   }
+  slot->delivered = count;
+  b->events += events;
 }
 
 void synapse_deliver(synapse_block *b, int64_t step) {
