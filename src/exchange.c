@@ -22,23 +22,26 @@ typedef struct { /* what has arrived of one step */
   uint32_t *gid;
 } arrivals;
 
+typedef struct {  /* where a neuron's spikes go; all that a spike asks for lies in one place */
+  uint64_t first; /* routes: route[first] .. route[first of the next neuron] */
+  uint32_t gid;
+  bool own; /* to this rank itself */
+} departure;
+
 struct exchange {
   MPI_Comm comm;
   int out_count, in_count;
   channel *out, *in;
   MPI_Request *request; /* [in_count + out_count] */
   uint32_t owned_count;
-  uint32_t *gid;         /* [owned_count] */
-  uint64_t *route_first; /* [owned_count + 1] */
-  uint32_t *route;       /* index of a channel of `out`; OWN for this rank itself */
-  int id_bits;           /* that every gid fits into */
-  int steps;             /* under way or exchanged last */
+  departure *departure; /* [owned_count + 1] */
+  uint32_t *route;      /* index of a channel of `out` */
+  int id_bits;          /* that every gid fits into */
+  int steps;            /* under way or exchanged last */
   size_t arrived_capacity;
   arrivals *arrived; /* [steps] */
   uint64_t bytes, messages, volume;
 };
-
-static const uint32_t OWN = UINT32_MAX;
 
 typedef struct { /* "rank needs the spikes of gid" */
   uint32_t gid;
@@ -77,25 +80,29 @@ static channel *make_channels(int ranks, const int *flag, int own, int *count, u
 }
 
 /* Routes by local index from the needs, which are sorted by gid. */
-static void make_routes(exchange *x, int own, size_t count, const need *needs,
-                        const uint32_t *channel_of) {
-  place *places = check_allocate(x->owned_count, sizeof *places);
-  for (uint32_t i = 0; i < x->owned_count; i++) places[i] = (place){x->gid[i], i};
-  qsort(places, x->owned_count, sizeof *places, compare_place);
-  x->route_first = check_allocate((size_t)x->owned_count + 1, sizeof *x->route_first);
-  x->route = check_allocate(count, sizeof *x->route);
+static void make_routes(exchange *x, const uint32_t *owned, int own, size_t count,
+                        const need *needs, const uint32_t *channel_of) {
+  const uint32_t neurons = x->owned_count;
+  place *places = check_allocate(neurons, sizeof *places);
+  for (uint32_t i = 0; i < neurons; i++) places[i] = (place){owned[i], i};
+  qsort(places, neurons, sizeof *places, compare_place);
+  departure *from = x->departure = check_allocate_huge((size_t)neurons + 1, sizeof *from);
+  for (uint32_t i = 0; i < neurons; i++) from[i].gid = owned[i];
   for (size_t k = 0, p = 0; k < count; k++) {
     while (places[p].gid != needs[k].gid) p++;
-    x->route_first[places[p].local + 1]++;
+    const uint32_t local = places[p].local;
+    if (needs[k].rank == own)
+      from[local].own = true;
+    else
+      from[local + 1].first++;
   }
-  for (uint32_t i = 0; i < x->owned_count; i++) x->route_first[i + 1] += x->route_first[i];
+  for (uint32_t i = 0; i < neurons; i++) from[i + 1].first += from[i].first;
+  x->volume = from[neurons].first;
+  x->route = check_allocate(x->volume, sizeof *x->route);
   for (size_t k = 0, p = 0; k < count; p++) {
-    uint64_t at = x->route_first[places[p].local];
-    for (; k < count && needs[k].gid == places[p].gid; k++) {
-      const bool self = needs[k].rank == own;
-      x->route[at++] = self ? OWN : channel_of[needs[k].rank];
-      x->volume += !self;
-    }
+    uint64_t at = from[places[p].local].first;
+    for (; k < count && needs[k].gid == places[p].gid; k++)
+      if (needs[k].rank != own) x->route[at++] = channel_of[needs[k].rank];
   }
   free(places);
 }
@@ -109,8 +116,6 @@ exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t count, const
   MPI_Comm_size(comm, &ranks);
   x->owned_count = count;
   while (x->id_bits < 32 && (uint64_t)neurons > (uint64_t)1 << x->id_bits) x->id_bits++;
-  x->gid = check_allocate(count, sizeof *x->gid);
-  memcpy(x->gid, owned, count * sizeof *owned);
 
   need *asked = check_allocate(needs, sizeof *asked);
   for (size_t i = 0; i < needs; i++) asked[i] = (need){needed[i], own};
@@ -129,7 +134,7 @@ exchange *exchange_create(MPI_Comm comm, uint32_t neurons, uint32_t count, const
   x->out = make_channels(ranks, sends, own, &x->out_count, channel_of);
   x->in = make_channels(ranks, receives, own, &x->in_count, NULL);
   x->request = check_allocate((size_t)(x->out_count + x->in_count), sizeof *x->request);
-  make_routes(x, own, told_count, told, channel_of);
+  make_routes(x, owned, own, told_count, told, channel_of);
   free(channel_of);
   free(receives);
   free(sends);
@@ -145,8 +150,7 @@ void exchange_free(exchange *x) {
   free(x->out);
   free(x->in);
   free(x->request);
-  free(x->gid);
-  free(x->route_first);
+  free(x->departure);
   free(x->route);
   free(x->arrived);
   MPI_Comm_free(&x->comm);
@@ -201,13 +205,16 @@ static void begin_steps(exchange *x, int steps) {
   x->steps = steps;
 }
 
-static void send_spike(exchange *x, int step, uint32_t local) {
-  const uint32_t spike = (uint32_t)((uint64_t)step << x->id_bits) | x->gid[local];
-  for (uint64_t k = x->route_first[local]; k < x->route_first[local + 1]; k++)
-    if (x->route[k] == OWN)
-      arrive(x, spike);
-    else
-      leave(&x->out[x->route[k]], spike);
+static void send_spike(exchange *x, int step, const departure *from) {
+  const uint32_t spike = (uint32_t)((uint64_t)step << x->id_bits) | from->gid;
+  if (from->own) arrive(x, spike);
+  for (uint64_t k = from->first; k < from[1].first; k++) leave(&x->out[x->route[k]], spike);
+}
+
+/* The spikes of one step wait for the memory together. */
+static void send_step(exchange *x, int step, size_t count, const uint32_t *local) {
+  for (size_t k = 0; k < count; k++) __builtin_prefetch(&x->departure[local[k]]);
+  for (size_t k = 0; k < count; k++) send_spike(x, step, &x->departure[local[k]]);
 }
 
 void exchange_begin(exchange *x, int steps, const size_t *n, const uint32_t *local) {
@@ -218,8 +225,7 @@ void exchange_begin(exchange *x, int steps, const size_t *n, const uint32_t *loc
   }
   begin_steps(x, steps);
   for (int i = 0; i < x->out_count; i++) x->out[i].count = 0;
-  for (int step = 0; step < steps; step++)
-    for (size_t s = 0; s < n[step]; s++) send_spike(x, step, *local++);
+  for (int step = 0; step < steps; local += n[step++]) send_step(x, step, n[step], local);
   post_sends(x);
 }
 
@@ -279,8 +285,7 @@ int exchange_neighbours(const exchange *x) { return x->out_count; }
 uint64_t exchange_volume(const exchange *x) { return x->volume; }
 
 size_t exchange_bytes(const exchange *x) {
-  size_t bytes = x->owned_count * (sizeof *x->gid + sizeof *x->route_first);
-  bytes += x->route_first[x->owned_count] * sizeof *x->route;
+  size_t bytes = x->owned_count * sizeof *x->departure + x->volume * sizeof *x->route;
   for (int i = 0; i < x->out_count; i++) bytes += x->out[i].room * sizeof(uint32_t);
   for (int i = 0; i < x->in_count; i++) bytes += x->in[i].room * sizeof(uint32_t);
   for (size_t k = 0; k < x->arrived_capacity; k++)
