@@ -42,7 +42,7 @@ typedef struct {
   const double *constants; /* made by compile()                                       */
   const void *current;     /* real[count] [pA or mV]: DC input                        */
   bool bare;               /* current and all that is added are 0, and may be left out */
-  uint8_t *spiked;         /* out: 1 where the neuron fires                           */
+  uint32_t *fired;         /* out: [count] places of the neurons that fire, ascending */
 } neuron_segment;
 
 typedef struct {
@@ -68,9 +68,10 @@ typedef struct {
   /* Place of the constant that says for how many steps after a spike a neuron is refractory, -1
    * where it never is. The step loop keeps the time.                                       */
   int refractory_steps;
-  /* Advance all neurons of the segment by one step; sets spiked. [0] single, [1] double.   */
-  void (*update[2])(const neuron_segment *segment);
-  /* After update: give neuron i the state that a spike in this step leaves; `spiked` and the
+  /* Advance all neurons of the segment by one step; returns how many fire. [0] single, [1] double.
+   */
+  int (*update[2])(const neuron_segment *segment);
+  /* After update: give neuron i the state that a spike in this step leaves; `fired` and the
    * refractory time are the caller's. NULL: the model's neurons cannot be imposed.         */
   void (*impose[2])(const neuron_segment *segment, int i);
 } neuron_model;

@@ -1,4 +1,5 @@
 #include "neuron_arrivals.h"
+#include "neuron_fired.h"
 #include "vector.h"
 
 #include <math.h>
@@ -98,9 +99,8 @@ static void compile(const double *p, double dt, double *c) {
   const real before = v[i];                                                                        \
   const real moved = before * p22 + (by_currents);                                                 \
   const real potential = refractory[i] ? before : moved;                                           \
-  const int32_t fires = potential >= threshold;                                                    \
-  v[i] = fires ? reset : potential;                                                                \
-  spiked[i] = (uint8_t)fires
+  v[i] = potential;                                                                                \
+  any |= potential >= threshold
 
 /* A step of neuron i; `driven` and `added` are what the bare case leaves out. */
 #define STEP(real, driven, added)                                                                  \
@@ -114,41 +114,54 @@ static void compile(const double *p, double dt, double *c) {
   ARRIVALS_TAKE(real, arrived, ex, i, added);                                                      \
   ex[i] = ex[i] * p11_ex + arrived
 #define ALL_STEPS(real, step)                                                                      \
-  if (bare)                                                                                        \
-    for (int i = 0; i < count; i++) {                                                              \
-      step(real, constant, ARRIVALS_BARE);                                                         \
-    }                                                                                              \
-  else                                                                                             \
-    for (int i = 0; i < count; i++) {                                                              \
-      step(real, (constant + current[i] * p20), ARRIVALS_ADDED);                                   \
-    }
+  int fires = 0;                                                                                   \
+  for (int first = 0, end; first < count; first = end) {                                           \
+    int32_t any = 0;                                                                               \
+    end = neuron_block_end(first, count);                                                          \
+    if (bare)                                                                                      \
+      for (int i = first; i < end; i++) {                                                          \
+        step(real, constant, ARRIVALS_BARE);                                                       \
+      }                                                                                            \
+    else                                                                                           \
+      for (int i = first; i < end; i++) {                                                          \
+        step(real, (constant + current[i] * p20), ARRIVALS_ADDED);                                 \
+      }                                                                                            \
+    if (!any) continue;                                                                            \
+    uint8_t flag[NEURON_BLOCK];                                                                    \
+    for (int i = first; i < end; i++) flag[i - first] = v[i] >= threshold;                         \
+    const int before = fires;                                                                      \
+    fires = neuron_list_fired(flag, first, end - first, fired, fires);                             \
+    for (int k = before; k < fires; k++) v[fired[k]] = reset;                                      \
+  }                                                                                                \
+  return fires
 
 /* The kernels take restrict pointers as parameters: only so do compilers make vectors of them. */
 #define DEFINE_UPDATE(real, whole, name)                                                           \
-  VECTOR_CLONES static void name##_kernel(                                                         \
+  VECTOR_CLONES static int name##_kernel(                                                          \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
       const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                    \
       ARRIVALS_PARAMETERS(real, whole, in), bool bare, const real *restrict current,               \
-      uint8_t *restrict spiked) {                                                                  \
+      uint32_t *restrict fired) {                                                                  \
     CONSTANTS(real);                                                                               \
     const real p21_in = (real)c[P21_in], p11_in = (real)c[P11_in];                                 \
-    ALL_STEPS(real, STEP)                                                                          \
+    ALL_STEPS(real, STEP);                                                                         \
   }                                                                                                \
-  VECTOR_CLONES static void name##_shared_kernel(                                                  \
+  VECTOR_CLONES static int name##_shared_kernel(                                                   \
       int count, const double *c, real *restrict v, real *restrict ex,                             \
       const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex), bool bare,         \
-      const real *restrict current, uint8_t *restrict spiked) {                                    \
+      const real *restrict current, uint32_t *restrict fired) {                                    \
     CONSTANTS(real);                                                                               \
-    ALL_STEPS(real, SHARED_STEP)                                                                   \
+    ALL_STEPS(real, SHARED_STEP);                                                                  \
   }                                                                                                \
-  static void name(const neuron_segment *s) {                                                      \
-    name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex], s->state[I_syn_in],   \
-                  s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1),   \
-                  s->bare, s->current, s->spiked);                                                 \
+  static int name(const neuron_segment *s) {                                                       \
+    return name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex],                \
+                         s->state[I_syn_in], s->refractory, ARRIVALS_ARGUMENTS(real, s, 0),        \
+                         ARRIVALS_ARGUMENTS(real, s, 1), s->bare, s->current, s->fired);           \
   }                                                                                                \
-  static void name##_shared(const neuron_segment *s) {                                             \
-    name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn], s->refractory,    \
-                         ARRIVALS_ARGUMENTS(real, s, 0), s->bare, s->current, s->spiked);          \
+  static int name##_shared(const neuron_segment *s) {                                              \
+    return name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn],            \
+                                s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), s->bare,            \
+                                s->current, s->fired);                                             \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i) {                                      \
     ((real *)s->state[V_m])[i] = (real)s->constants[RESET];                                        \

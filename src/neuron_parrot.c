@@ -1,4 +1,5 @@
 #include "neuron_arrivals.h"
+#include "neuron_fired.h"
 #include "vector.h"
 
 /* A neuron without dynamics: it fires in every step in which input above 0 arrives. With spike
@@ -20,17 +21,26 @@ static void compile(const double *parameter, double dt, double *constants) {
 }
 
 #define DEFINE_UPDATE(real, whole, name)                                                           \
-  VECTOR_CLONES static void name##_kernel(int count, real *restrict received,                      \
-                                          ARRIVALS_PARAMETERS(real, whole, spike),                 \
-                                          uint8_t *restrict spiked) {                              \
-    for (int i = 0; i < count; i++) {                                                              \
-      ARRIVALS_TAKE(real, arrived, spike, i, ARRIVALS_ADDED);                                      \
-      received[i] = arrived;                                                                       \
-      spiked[i] = arrived > 0;                                                                     \
+  VECTOR_CLONES static int name##_kernel(int count, real *restrict received,                       \
+                                         ARRIVALS_PARAMETERS(real, whole, spike),                  \
+                                         uint32_t *restrict fired) {                               \
+    uint8_t flag[NEURON_BLOCK];                                                                    \
+    int fires = 0;                                                                                 \
+    for (int first = 0, end; first < count; first = end) {                                         \
+      int32_t any = 0;                                                                             \
+      end = neuron_block_end(first, count);                                                        \
+      for (int i = first; i < end; i++) {                                                          \
+        ARRIVALS_TAKE(real, arrived, spike, i, ARRIVALS_ADDED);                                    \
+        received[i] = arrived;                                                                     \
+        flag[i - first] = arrived > 0;                                                             \
+        any |= arrived > 0;                                                                        \
+      }                                                                                            \
+      if (any) fires = neuron_list_fired(flag, first, end - first, fired, fires);                  \
     }                                                                                              \
+    return fires;                                                                                  \
   }                                                                                                \
-  static void name(const neuron_segment *s) {                                                      \
-    name##_kernel(s->count, s->state[0], ARRIVALS_ARGUMENTS(real, s, 0), s->spiked);               \
+  static int name(const neuron_segment *s) {                                                       \
+    return name##_kernel(s->count, s->state[0], ARRIVALS_ARGUMENTS(real, s, 0), s->fired);         \
   }
 DEFINE_UPDATE(float, int32_t, parrot_single)
 DEFINE_UPDATE(double, int64_t, parrot_double)

@@ -1,4 +1,5 @@
 #include "neuron_arrivals.h"
+#include "neuron_fired.h"
 #include "vector.h"
 
 #include <math.h>
@@ -50,34 +51,46 @@ static void compile(const double *p, double dt, double *c) {
   c[CURRENT] = -expm1(-dt / p[tau_m]);
 }
 
+#define STEP(real)                                                                                 \
+  const real v_before = v[i], g_before = g[i];                                                     \
+  const real moved =                                                                               \
+      rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);               \
+  const int32_t active = !refractory[i], now = active & (moved > threshold);                       \
+  ARRIVALS_TAKE(real, arrived_g, g, i, ARRIVALS_ADDED);                                            \
+  ARRIVALS_TAKE(real, arrived_v, v, i, ARRIVALS_ADDED);                                            \
+  const real g_after = g_before * decay_g + arrived_g, v_after = moved + arrived_v;                \
+  const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;           \
+  g[i] = now ? 0 : g_held;                                                                         \
+  v[i] = now ? reset : v_held;                                                                     \
+  flag[i - first] = (uint8_t)now;                                                                  \
+  any |= now
+
 /* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
 #define DEFINE_UPDATE(real, whole, name)                                                           \
-  VECTOR_CLONES static void name##_kernel(                                                         \
-      int count, const double *c, real *restrict v, real *restrict g,                              \
-      const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, g),                     \
-      ARRIVALS_PARAMETERS(real, whole, v), const real *restrict current,                           \
-      uint8_t *restrict spiked) {                                                                  \
+  VECTOR_CLONES static int name##_kernel(int count, const double *c, real *restrict v,             \
+                                         real *restrict g, const uint8_t *restrict refractory,     \
+                                         ARRIVALS_PARAMETERS(real, whole, g),                      \
+                                         ARRIVALS_PARAMETERS(real, whole, v),                      \
+                                         const real *restrict current, uint32_t *restrict fired) { \
     const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[CURRENT];                                                           \
-    for (int i = 0; i < count; i++) {                                                              \
-      const real v_before = v[i], g_before = g[i];                                                 \
-      const real moved =                                                                           \
-          rest + ((v_before - rest) * decay_v + g_before * g_to_v + current[i] * drive);           \
-      const int32_t active = !refractory[i], fires = active & (moved > threshold);                 \
-      ARRIVALS_TAKE(real, arrived_g, g, i, ARRIVALS_ADDED);                                        \
-      ARRIVALS_TAKE(real, arrived_v, v, i, ARRIVALS_ADDED);                                        \
-      const real g_after = g_before * decay_g + arrived_g, v_after = moved + arrived_v;            \
-      const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;       \
-      g[i] = fires ? 0 : g_held;                                                                   \
-      v[i] = fires ? reset : v_held;                                                               \
-      spiked[i] = (uint8_t)fires;                                                                  \
+    uint8_t flag[NEURON_BLOCK];                                                                    \
+    int fires = 0;                                                                                 \
+    for (int first = 0, end; first < count; first = end) {                                         \
+      int32_t any = 0;                                                                             \
+      end = neuron_block_end(first, count);                                                        \
+      for (int i = first; i < end; i++) {                                                          \
+        STEP(real);                                                                                \
+      }                                                                                            \
+      if (any) fires = neuron_list_fired(flag, first, end - first, fired, fires);                  \
     }                                                                                              \
+    return fires;                                                                                  \
   }                                                                                                \
-  static void name(const neuron_segment *s) {                                                      \
-    name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state], s->refractory,     \
-                  ARRIVALS_ARGUMENTS(real, s, 0), ARRIVALS_ARGUMENTS(real, s, 1), s->current,      \
-                  s->spiked);                                                                      \
+  static int name(const neuron_segment *s) {                                                       \
+    return name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state],             \
+                         s->refractory, ARRIVALS_ARGUMENTS(real, s, 0),                            \
+                         ARRIVALS_ARGUMENTS(real, s, 1), s->current, s->fired);                    \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i) {                                      \
     ((real *)s->state[v_state])[i] = (real)s->constants[RESET];                                    \

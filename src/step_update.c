@@ -1,52 +1,44 @@
 #include "step_update.h"
-#include "vector.h"
 
 #include <string.h>
 
-enum { LINE = 64 };
-
-static bool is_any_set(const uint8_t *flag, uint32_t count) {
-  uint64_t any = 0, eight;
-  for (uint32_t i = 0; i < count; i += sizeof eight) {
-    memcpy(&eight, flag + i, sizeof eight);
-    any |= eight;
+static void take_spikes(const shard *s, shard_block *b, shard_segment *g, uint32_t first, int n,
+                        const uint32_t *fired, int64_t step) {
+  const size_t spikes = b->spikes + (size_t)n;
+  b->spiked = check_grow(b->spiked, &b->spiked_capacity, spikes, sizeof *b->spiked);
+  for (int k = 0; k < n; k++) {
+    b->spiked[b->spikes++] = first + fired[k];
+    refractory_begin(&g->refractory, first + fired[k], step, s->is_refractory + b->first);
   }
-  return any != 0;
 }
 
-/* spiked (0 or 1 each) is padded with zeros to a multiple of LINE. Few neurons fire: whole chunks
- * and lines of zeros are passed over. */
-static void take_spikes(const shard *s, shard_block *b, shard_segment *g, uint32_t first,
-                        uint32_t n, const uint8_t *spiked, int64_t step) {
-  if (!is_any_set(spiked, n)) return;
-  for (uint32_t line = 0; line < n; line += LINE) {
-    if (!is_any_set(spiked + line, LINE)) continue;
-    for (uint32_t i = line; i < line + LINE; i++) {
-      if (!spiked[i]) continue;
-      if (b->spikes == b->spiked_capacity)
-        b->spiked = check_grow(b->spiked, &b->spiked_capacity, b->spikes + 1, sizeof *b->spiked);
-      b->spiked[b->spikes++] = first + i;
-      refractory_begin(&g->refractory, first + i, step, s->is_refractory + b->first);
-    }
-  }
+/* Let neuron i be among fired[n], or not; returns how many there are now. */
+static int set_fired(uint32_t *fired, int n, uint32_t i, bool fires) {
+  int at = 0;
+  while (at < n && fired[at] < i) at++;
+  const int is = at < n && fired[at] == i;
+  memmove(fired + at + fires, fired + at + is, (size_t)(n - at - is) * sizeof *fired);
+  if (fires) fired[at] = i;
+  return n - is + fires;
 }
 
 /* Neurons of the chunk that are made to fire or kept from it. */
-static void impose(const shard *s, const shard_block *b, shard_segment *g, uint32_t first,
-                   const neuron_segment *segment) {
+static int impose(const shard *s, const shard_block *b, shard_segment *g, uint32_t first,
+                  const neuron_segment *segment, int n) {
   const neuron_model *neuron = s->m->population[g->population].neuron;
   for (size_t k = 0; k < b->imposed; k++) {
     const uint32_t i = b->impose[k].neuron - first; /* wraps below first */
     if (i >= (uint32_t)segment->count) continue;
     neuron->impose[s->m->double_precision](segment, (int)i);
-    segment->spiked[i] = b->impose[k].fires;
+    n = set_fired(segment->fired, n, i, b->impose[k].fires);
     refractory_end(&g->refractory, first + i, s->is_refractory + b->first);
   }
+  return n;
 }
 
 static void update_chunk(const shard *s, shard_block *b, shard_segment *g, uint32_t first,
                          uint32_t n, int64_t step) {
-  _Alignas(64) uint8_t spiked[INPUT_CHUNK + LINE];
+  uint32_t fired[INPUT_CHUNK];
   const neuron_model *neuron = s->m->population[g->population].neuron;
   const size_t local = b->first + first;
   const size_t size = s->m->double_precision ? sizeof(double) : sizeof(float);
@@ -56,7 +48,7 @@ static void update_chunk(const shard *s, shard_block *b, shard_segment *g, uint3
                             .constants = g->constants,
                             .current = input_current(b->input, first),
                             .bare = !input_driven(b->input),
-                            .spiked = spiked};
+                            .fired = fired};
   for (int k = 0; k < neuron->states; k++) segment.state[k] = (char *)s->state[k] + local * size;
   for (int r = 0; r < neuron->receptors; r++) {
     neuron_arrivals *arrivals = &segment.arrivals[r];
@@ -64,10 +56,9 @@ static void update_chunk(const shard *s, shard_block *b, shard_segment *g, uint3
     arrivals->sum = (char *)b->synapses.input + ((size_t)r * b->neurons + first) * sum_size;
     arrivals->scale = network_weight_scale(s->n, g->population, r);
   }
-  neuron->update[s->m->double_precision](&segment);
-  if (b->imposed > 0) impose(s, b, g, first, &segment);
-  memset(spiked + n, 0, LINE);
-  take_spikes(s, b, g, first, n, spiked, step);
+  int fires = neuron->update[s->m->double_precision](&segment);
+  if (b->imposed > 0) fires = impose(s, b, g, first, &segment, fires);
+  if (fires > 0) take_spikes(s, b, g, first, fires, fired, step);
 }
 
 void step_update(const shard *s, shard_block *b, int64_t step, int k) {

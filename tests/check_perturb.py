@@ -271,7 +271,7 @@ def end_early(line, one_rank):
 
 def check_going_on(verdict, work):
     """A table whose making is ended by SIGTERM is made on, on other ranks and groups, to the same bytes."""
-    options = [work.path("noisy"), "--nodes", "E:0-9", "--bin", 1, "--repeats", 100]
+    options = [work.path("noisy"), "--nodes", "E:0-9", "--bin", 1, "--repeats", 200]
     whole, broken = work.path("whole.json"), work.path("broken.json")
     verdict.check(perturb(*options, "--out", whole).returncode == 0, "a table of 10 neurons")
     done = 0
@@ -279,11 +279,11 @@ def check_going_on(verdict, work):
         line = command(["perturb", *options, "--out", broken, "--groups", groups], ranks)
         status, said = end_early(line, ranks > 1)
         verdict.check(status == 75 and not os.path.exists(broken) and "ended by SIGTERM" in said
-                      and (done == 0 or f"going on after {done} of 102400 runs" in said),
+                      and (done == 0 or f"going on after {done} of 204800 runs" in said),
                       f"SIGTERM on {ranks} ranks in {groups} groups ends it with status 75: {said.strip()[:400]}")
         with open(broken + ".partial", encoding="utf-8") as file:
             before, done = done, json.load(file)["runs"]
-        verdict.check(before < done < 102400, f"{done} runs are kept")
+        verdict.check(before < done < 204800, f"{done} runs are kept")
     refused = perturb(*options[:-1], 5, "--out", broken)
     verdict.check(refused.returncode == 2 and "of another perturbation" in refused.stderr,
                   "what is kept is not taken for another request")

@@ -22,7 +22,9 @@ static uint64_t mix(uint64_t x) {
 }
 static double unit(uint64_t x) { return ((double)(mix(x) >> 11) + 0.5) * 0x1p-53; }
 
-enum { WIDTH = 67 }; /* no multiple of any vector */
+enum {
+  WIDTH = 323
+}; /* no multiple of any vector, and more than a block of a kernel (neuron_arrivals.h) */
 
 typedef struct {
   double state[NEURON_STATES_MAX][WIDTH], input[NEURON_RECEPTORS_MAX][WIDTH], current[WIDTH];
@@ -49,12 +51,13 @@ static void start(cells *c, const neuron_model *model, const double *parameter, 
 }
 
 static void advance(cells *c, const neuron_model *model, bool twice, int count) {
+  uint32_t fired[WIDTH];
   neuron_segment s = {.count = count,
                       .refractory = c->refractory,
                       .constants = c->constants,
                       .current = twice ? (void *)c->current : c->current_single,
                       .bare = c->bare,
-                      .spiked = c->spiked};
+                      .fired = fired};
   for (int k = 0; k < NEURON_STATES_MAX; k++)
     s.state[k] = twice ? (void *)c->state[k] : c->state_single[k];
   for (int r = 0; r < NEURON_RECEPTORS_MAX; r++) {
@@ -66,7 +69,13 @@ static void advance(cells *c, const neuron_model *model, bool twice, int count) 
                                       .added = twice ? (void *)c->input[r] : c->input_single[r]};
   }
   for (int i = 0; i < WIDTH; i++) c->current_single[i] = (float)c->current[i];
-  model->update[twice](&s);
+  const int fires = model->update[twice](&s);
+  memset(c->spiked, 0, sizeof c->spiked);
+  for (int k = 0; k < fires; k++) {
+    assert_true(k == 0 || fired[k] > fired[k - 1]);
+    assert_true(fired[k] < (uint32_t)count);
+    c->spiked[fired[k]] = 1;
+  }
   for (int i = 0; i < count; i++) {
     if (c->left[i] > 0) c->left[i]--;
     if (c->spiked[i] && model->refractory_steps >= 0)
