@@ -1,9 +1,12 @@
 #include "input_poisson.h"
-#include "random_philox.h"
+#include "random.h"
 #include "vector.h"
 
 #include <assert.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum { BATCH = 256, HALVES = 2 /* of a word */, BIN_WIDTH = 65536 / POISSON_BINS };
 
@@ -119,106 +122,92 @@ static void draw_batches(const draw *d, const uint32_t *who, int n, size_t strid
 }
 
 #if defined(__x86_64__)
-/* The same without leaving the registers, PHILOX_AT_ONCE neurons at a time. Each function is
- * written for AVX2 and made once more with AVX-512's operations on three operands. */
+/* The same with both tables of a bin in registers, 16 neurons at a time. Each function is written
+ * for AVX2 and made once more with AVX-512's operations on three operands. */
 #define AVX2 __attribute__((target("avx2"), always_inline)) static inline
 
-typedef struct { /* a table of 16 bytes, in both halves of a vector */
-  __m256i entries;
-} byte_table;
+enum { AT_ONCE = 16 };
 
-typedef struct {
-  byte_table split_lower, split_upper, choice_lower, choice_upper; /* bytes of the entries */
+typedef struct { /* tables of 16 bytes, in both halves of a vector */
+  __m256i split_upper, split_lower, choice_upper, choice_lower; /* bytes of the entries */
 } bin_tables;
 
-AVX2 byte_table take_bytes(const uint16_t entry[POISSON_BINS], int shift) {
+AVX2 __m256i take_bytes(const uint16_t entry[POISSON_BINS], int shift) {
   uint8_t byte[2][POISSON_BINS];
   for (int k = 0; k < POISSON_BINS; k++) byte[0][k] = byte[1][k] = (uint8_t)(entry[k] >> shift);
-  return (byte_table){_mm256_loadu_si256((const void *)byte)};
+  return _mm256_loadu_si256((const void *)byte);
 }
 
-/* An index of 0x80 and more gives 0. */
-AVX2 __m256i look_up(byte_table t, __m256i index) { return _mm256_shuffle_epi8(t.entries, index); }
-
-/* In the lower byte of each 16 bits of x: the count that they mean; all bits of *tie are set where
- * they do not decide. A bin's 16 bits have one sign, so that a comparison of signed numbers will
- * do. */
-AVX2 __m256i choose(const bin_tables *t, __m256i x, __m256i *tie) {
-  const __m256i bin = _mm256_srli_epi16(x, 12);
-  const __m256i lower = _mm256_or_si256(bin, _mm256_set1_epi16((short)0x8000));
-  const __m256i upper = _mm256_or_si256(_mm256_slli_epi16(bin, 8), _mm256_set1_epi16(0x80));
-  const __m256i split =
-      _mm256_or_si256(look_up(t->split_lower, lower), look_up(t->split_upper, upper));
-  const __m256i above = _mm256_cmpgt_epi16(x, split);
-  *tie = _mm256_cmpeq_epi16(x, split);
-  return _mm256_or_si256(_mm256_and_si256(above, look_up(t->choice_upper, bin)),
-                         _mm256_andnot_si256(above, look_up(t->choice_lower, bin)));
+/* A step's 16 bits of 16 neurons are taken apart into upper bytes, which begin with the bin, and
+ * lower ones. Where the upper byte is not that of the split it decides alone. Upper bytes and their
+ * splits have one sign, so that a comparison of signed numbers will do; lower ones get it by the
+ * turned sign. In each byte: the count; all bits of *tie are set where 16 bits do not decide. */
+AVX2 __m256i choose(const bin_tables *t, __m256i upper, __m256i lower, __m256i *tie) {
+  const __m256i sign = _mm256_set1_epi8((char)0x80), nibble = _mm256_set1_epi8(0x0f);
+  const __m256i bin = _mm256_and_si256(_mm256_srli_epi16(upper, 4), nibble);
+  const __m256i split_upper = _mm256_shuffle_epi8(t->split_upper, bin);
+  const __m256i split_lower = _mm256_shuffle_epi8(t->split_lower, bin);
+  const __m256i same = _mm256_cmpeq_epi8(upper, split_upper);
+  const __m256i above_lower =
+      _mm256_cmpgt_epi8(_mm256_xor_si256(lower, sign), _mm256_xor_si256(split_lower, sign));
+  const __m256i above =
+      _mm256_or_si256(_mm256_cmpgt_epi8(upper, split_upper), _mm256_and_si256(same, above_lower));
+  *tie = _mm256_and_si256(same, _mm256_cmpeq_epi8(lower, split_lower));
+  return _mm256_or_si256(_mm256_and_si256(above, _mm256_shuffle_epi8(t->choice_upper, bin)),
+                         _mm256_andnot_si256(above, _mm256_shuffle_epi8(t->choice_lower, bin)));
 }
 
-/* The lower bytes of 16-bit lanes, which belong to two steps by turns, as 16 neurons of the first
- * step, then of the second. */
-AVX2 __m256i pack_steps(const __m256i counts[2]) {
-  const __m256i first =
-      _mm256_setr_epi8(0, 4, 8, 12, 2, 6, 10, 14, -1, -1, -1, -1, -1, -1, -1, -1, /* upper half: */
-                       0, 4, 8, 12, 2, 6, 10, 14, -1, -1, -1, -1, -1, -1, -1, -1);
-  const __m256i second = _mm256_permute4x64_epi64(first, 0xb1);
-  const __m256i both = _mm256_or_si256(_mm256_shuffle_epi8(counts[0], first),
-                                       _mm256_shuffle_epi8(counts[1], second));
-  return _mm256_permutevar8x32_epi32(both, _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7));
+/* Bytes 4 n .. 4 n + 3 belong to neurons n and n + 8 in the word's first step, then in its second
+ * one: as 16 neurons of the first step, then of the second. */
+AVX2 __m256i part_steps(__m256i counts) {
+  const __m256i four = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4,
+                                        8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(counts, four),
+                                     _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-/* Two steps, from one word each of n neurons, of which some are undecided. */
-static void settle(const draw *d, const uint32_t *who, int n, int first_step, const uint32_t *word,
-                   size_t row, uint8_t *out) {
-  for (int s = first_step; s < first_step + HALVES; s++)
-    for (int i = 0; i < n; i++) {
-      const uint16_t half = half_of(word[i], s);
-      const int bin = half / BIN_WIDTH;
-      if (half == d->t->split[bin])
-        out[(size_t)s * row + (size_t)i] = (uint8_t)settle_binned(d, who[i], s, bin);
-    }
-}
-
-/* n <= PHILOX_AT_ONCE counts of all steps; of who and of each row of out there are
- * PHILOX_AT_ONCE. */
-AVX2 void draw_some(const draw *d, const bin_tables *t, uint32_t tag, const uint32_t *who, int n,
-                    size_t row, uint8_t *out) {
-  __m256i x[4][2];
-  for (int v = 0; v < 2; v++) {
-    x[0][v] = _mm256_loadu_si256((const void *)(who + 8 * v));
-    x[1][v] = _mm256_set1_epi32((int)(uint32_t)d->octet);
-    x[2][v] = _mm256_set1_epi32((int)tag);
-    x[3][v] = _mm256_set1_epi32(RANDOM_TAG);
+/* Counts of two steps from one word each of 16 neurons, of which n are there. */
+AVX2 void count_word(const draw *d, const bin_tables *t, const uint32_t *who, int n, int step,
+                     const uint32_t *word, size_t row, uint8_t *out) {
+  const __m256i odd = _mm256_set1_epi16((short)0xff00);
+  const __m256i a = _mm256_loadu_si256((const void *)word);
+  const __m256i b = _mm256_loadu_si256((const void *)(word + 8));
+  __m256i tie;
+  const __m256i counts = part_steps(
+      choose(t, _mm256_or_si256(_mm256_srli_epi16(a, 8), _mm256_and_si256(b, odd)),
+             _mm256_or_si256(_mm256_andnot_si256(odd, a), _mm256_slli_epi16(b, 8)), &tie));
+  _mm_storeu_si128((void *)out, _mm256_castsi256_si128(counts));
+  _mm_storeu_si128((void *)(out + row), _mm256_extracti128_si256(counts, 1));
+  for (uint32_t left = (uint32_t)_mm256_movemask_epi8(tie); left; left &= left - 1) {
+    const int at = __builtin_ctz(left), i = at / 4 + at % 2 * 8, later = at / 2 % 2;
+    if (i >= n) continue;
+    const uint16_t half = half_of(word[i], step + later);
+    out[(size_t)later * row + (size_t)i] =
+        (uint8_t)settle_binned(d, who[i], step + later, half / BIN_WIDTH);
   }
-  random_philox_256(x, (uint32_t)d->seed, (uint32_t)(d->seed >> 32));
-#pragma GCC unroll 4
-  for (int w = 0; w < 4; w++) {
-    __m256i counts[2], tie[2];
-    for (int v = 0; v < 2; v++) counts[v] = choose(t, x[w][v], &tie[v]);
-    const __m256i packed = pack_steps(counts), any = _mm256_or_si256(tie[0], tie[1]);
-    uint8_t *to = out + (size_t)(HALVES * w) * row;
-    _mm_storeu_si128((void *)to, _mm256_castsi256_si128(packed));
-    _mm_storeu_si128((void *)(to + row), _mm256_extracti128_si256(packed, 1));
-    if (!_mm256_testz_si256(any, any)) {
-      uint32_t word[PHILOX_AT_ONCE];
-      for (int v = 0; v < 2; v++) _mm256_storeu_si256((void *)(word + 8 * v), x[w][v]);
-      settle(d, who, n, HALVES * w, word, row, out);
-    }
-  }
+}
+
+/* All steps of n <= BATCH neurons; there is room for AT_ONCE more in each row. */
+AVX2 void draw_batch(const draw *d, const bin_tables *t, const uint32_t *who, int n, size_t row,
+                     uint8_t *out) {
+  uint32_t word[4][BATCH + AT_ONCE];
+  uint32_t *const words[4] = {word[0], word[1], word[2], word[3]};
+  random_draw_many(d->seed, RANDOM_POISSON, d->index, who, (uint64_t)d->octet, n, words);
+  for (int w = 0; w < 4; w++) memset(word[w] + n, 0, AT_ONCE * sizeof *word[w]);
+  for (int i = 0; i < n; i += AT_ONCE)
+    for (int w = 0; w < 4; w++)
+      count_word(d, t, who + i, n - i, HALVES * w, word[w] + i, row,
+                 out + (size_t)(HALVES * w) * row + i);
 }
 
 AVX2 void draw_binned(const draw *d, const uint32_t *who, int n, size_t stride, uint8_t *out) {
-  const bin_tables t = {take_bytes(d->t->split, 0), take_bytes(d->t->split, 8),
-                        take_bytes(d->t->choice, 0), take_bytes(d->t->choice, 8)};
-  const uint32_t tag = random_counter_tag(RANDOM_POISSON, d->index, (uint64_t)d->octet);
+  const bin_tables t = {take_bytes(d->t->split, 8), take_bytes(d->t->split, 0),
+                        take_bytes(d->t->choice, 8), take_bytes(d->t->choice, 0)};
   int i = 0;
-  for (; i + PHILOX_AT_ONCE <= n; i += PHILOX_AT_ONCE)
-    draw_some(d, &t, tag, who + i, PHILOX_AT_ONCE, stride, out + i);
+  for (; i + BATCH <= n; i += BATCH) draw_batch(d, &t, who + i, BATCH, stride, out + i);
   if (i == n) return;
-  uint32_t last_who[PHILOX_AT_ONCE] = {0};
-  uint8_t last[POISSON_STEPS][PHILOX_AT_ONCE];
-  memcpy(last_who, who + i, (size_t)(n - i) * sizeof *who);
-  draw_some(d, &t, tag, last_who, n - i, PHILOX_AT_ONCE, last[0]);
+  uint8_t last[POISSON_STEPS][BATCH + AT_ONCE];
+  draw_batch(d, &t, who + i, n - i, sizeof last[0], last[0]);
   for (int s = 0; s < POISSON_STEPS; s++)
     memcpy(out + (size_t)s * stride + i, last[s], (size_t)(n - i));
 }

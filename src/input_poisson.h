@@ -1,4 +1,4 @@
-/* input_poisson.h - Poisson counts of many neurons, eight steps from one Philox block. */
+/* input_poisson.h - Poisson counts of many neurons, eight steps from one draw. */
 #ifndef SHINKEI_INPUT_POISSON_H
 #define SHINKEI_INPUT_POISSON_H
 

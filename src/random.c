@@ -41,21 +41,6 @@ void random_draw_ordinals(uint64_t seed, random_purpose purpose, uint32_t index,
   }
 }
 
-void random_draw_many(uint64_t seed, random_purpose purpose, uint32_t index, const uint32_t *who,
-                      uint64_t ordinal, int count, uint32_t *const out[4]) {
-  const philox4x32_key_t key = key_of(seed);
-  for (int done = 0, n; done < count; done += n) {
-    n = count - done < RANDOM_BATCH ? count - done : RANDOM_BATCH;
-    uint32_t counter[2][RANDOM_BATCH];
-    for (int i = 0; i < n; i++) {
-      counter[0][i] = who[done + i];
-      counter[1][i] = (uint32_t)ordinal;
-    }
-    random_philox(counter, random_counter_tag(purpose, index, ordinal), key.v[0], key.v[1], n, done,
-                  out);
-  }
-}
-
 static double polynomial(const double *coefficient, int degree, double x) {
   double value = coefficient[degree];
   for (int i = degree - 1; i >= 0; i--) value = value * x + coefficient[i];

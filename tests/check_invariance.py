@@ -45,7 +45,7 @@ def check_model(verdict, work, name, model, *options):
                 where = f"{name}: {ranks} ranks x {threads} threads, {method}"
                 if first is None:
                     first = (summary["spike_digest"], record)
-                    verdict.check(summary["spikes"] > 1000,
+                    verdict.check(summary["spikes"] > 500,
                                   f"{where}: {summary['spikes']} spikes to compare")
                     continue
                 verdict.check(summary["spike_digest"] == first[0] and same_record(record, first[1]),

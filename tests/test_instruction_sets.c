@@ -28,19 +28,8 @@ static bool machine_has(const char *set) {
 #define __builtin_cpu_supports is_allowed
 #define random_philox tested_philox
 #define poisson_draw tested_draw
-#define random_draw_many tested_draw_many
 #include "../src/input_poisson.c"
 #include "../src/random_philox.c"
-
-/* As random_draw_many, which has a Philox of its own. */
-void tested_draw_many(uint64_t seed, random_purpose purpose, uint32_t index, const uint32_t *who,
-                      uint64_t ordinal, int count, uint32_t *const out[4]) {
-  uint32_t counter[2][RANDOM_BATCH];
-  assert_true(count <= RANDOM_BATCH);
-  for (int i = 0; i < count; i++) counter[0][i] = who[i], counter[1][i] = (uint32_t)ordinal;
-  tested_philox(counter, random_counter_tag(purpose, index, ordinal), (uint32_t)seed,
-                (uint32_t)(seed >> 32), count, 0, out);
-}
 
 static const char *const sets[] = {"avx2", "avx512"};
 
