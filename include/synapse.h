@@ -20,12 +20,18 @@
 
 enum { SYNAPSE_BLOCK_NEURONS = 65536 };
 
-typedef struct {       /* 4 bytes */
-  uint16_t count;      /* synapses, 1 .. 65535 */
-  uint16_t delay : 13; /* [dt] */
-  uint16_t receptor : 2;
-  uint16_t last : 1; /* of its source in this block */
-} synapse_run;
+/* A run's header, bits as in the functions below: number of synapses, 1 .. 65535; delay [dt], 1 ..
+ * 8191; receptor; whether it is the last of its source in this block. A word, since compilers make
+ * much of bit fields. */
+typedef uint32_t synapse_run;
+LOCAL static inline uint32_t synapse_count(synapse_run run) { return run & 0xffff; }
+LOCAL static inline int synapse_delay(synapse_run run) { return (int)(run >> 16 & 0x1fff); }
+LOCAL static inline uint32_t synapse_receptor(synapse_run run) { return run >> 29 & 3; }
+LOCAL static inline bool synapse_is_last(synapse_run run) { return run >> 31; }
+LOCAL static inline synapse_run synapse_run_make(uint32_t count, int delay, int receptor,
+                                                 bool last) {
+  return count | (uint32_t)delay << 16 | (uint32_t)receptor << 29 | (uint32_t)last << 31;
+}
 
 typedef struct {   /* a spike under way */
   uint32_t place;  /* of the header of the run that it will deliver next */

@@ -290,10 +290,8 @@ static void write_runs(const builder *w, uint32_t place, uint32_t n, const sorte
   for (uint32_t i = 0, end; i < n; i = end) {
     const uint32_t key = (uint32_t)(s->order[i] >> 32);
     end = run_end(s, i, n);
-    const synapse_run run = {.count = (uint16_t)(end - i),
-                             .delay = (uint16_t)(key / (uint32_t)b->receptors + 1) & 8191,
-                             .receptor = key % (uint32_t)b->receptors & 3,
-                             .last = end == n};
+    const int delay = (int)key / b->receptors + 1, receptor = (int)key % b->receptors;
+    const synapse_run run = synapse_run_make(end - i, delay, receptor, end == n);
     memset(to, 0, size);
     memcpy(to, &run, sizeof run);
     memcpy(to + size, (const char *)s->moved + i * size, (end - i) * size);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Cursors whose synapses are asked for before they are needed. */
-enum { AHEAD = 6, LINE = 64 };
+enum { AHEAD = 6, LINE = 64, LINES_AT_LEAST = 3 };
 
 static int slot_of(const synapse_block *b, int64_t step) { return (int)(step % b->slots); }
 
@@ -29,11 +29,11 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   if (i == end) return;
   for (uint32_t place = b->first[i]; place < b->first[i + 1];) {
     const synapse_run run = synapse_header(b, place);
-    if (step + run.delay > after) {
-      wait(b, (synapse_cursor){place, run}, slot_of(b, step + run.delay));
+    if (step + synapse_delay(run) > after) {
+      wait(b, (synapse_cursor){place, run}, slot_of(b, step + synapse_delay(run)));
       return;
     }
-    place += 1 + run.count;
+    place += 1 + synapse_count(run);
   }
 }
 
@@ -65,14 +65,16 @@ void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t
   }
 }
 
-/* Ask for a cursor's run and the header behind it. Always inline, since gcc 12 takes a function
+/* Ask for a cursor's run and the header behind it; for some lines in any case, since a loop whose
+ * end is guessed wrong costs more than lines too many. Always inline, since gcc 12 takes a function
  * that only prefetches for one without effect and leaves the calls out (tests/check_layout.py looks
  * for the instructions). */
 static inline __attribute__((always_inline)) void
 prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   const char *first = (const char *)b->synapse + c->place * size;
-  const char *end = first + (c->run.count + (size_t)2) * size;
+  const char *end = first + (synapse_count(c->run) + (size_t)2) * size;
   const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
+  for (int k = 0; k < LINES_AT_LEAST; k++, line += LINE) __builtin_prefetch(line);
   for (; line < end; line += LINE) __builtin_prefetch(line);
 }
 
@@ -119,16 +121,16 @@ deliver_cursor(synapse_block *b, synapse_cursor c, int now, bool wide) {
   const size_t size = wide ? 8 : 4;
   for (uint64_t events = 0;;) {
     const char *synapses = (const char *)b->synapse + (c.place + (size_t)1) * size;
-    void *input = (char *)b->input + c.run.receptor * (size_t)b->neurons * size;
+    void *input = (char *)b->input + synapse_receptor(c.run) * (size_t)b->neurons * size;
     if (wide)
-      deliver_wide((const uint64_t *)synapses, c.run.count, input);
+      deliver_wide((const uint64_t *)synapses, synapse_count(c.run), input);
     else
-      deliver_narrow((const uint32_t *)synapses, c.run.count, input);
-    events += c.run.count;
-    if (c.run.last) return events;
-    synapse_cursor next = {.place = c.place + 1 + c.run.count};
-    memcpy(&next.run, synapses + c.run.count * size, sizeof next.run);
-    const int steps = next.run.delay - c.run.delay;
+      deliver_narrow((const uint32_t *)synapses, synapse_count(c.run), input);
+    events += synapse_count(c.run);
+    if (synapse_is_last(c.run)) return events;
+    synapse_cursor next = {.place = c.place + 1 + synapse_count(c.run)};
+    memcpy(&next.run, synapses + synapse_count(c.run) * size, sizeof next.run);
+    const int steps = synapse_delay(next.run) - synapse_delay(c.run);
     c = next;
     if (steps == 0) continue;
     wait(b, c, slot_after(b, now, steps));

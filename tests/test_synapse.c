@@ -205,13 +205,14 @@ static void synapses_lie_by_source_delay_receptor_and_target(void **state) {
     while (place < s->first[i + 1]) {
       const synapse_run run = synapse_header(s, place);
       const uint32_t *synapse = (uint32_t *)s->synapse + place + 1;
-      assert_true(run.count >= 1 && run.delay >= 1 && run.delay * 4 + run.receptor > key);
-      key = run.delay * 4 + run.receptor;
-      for (uint32_t k = 1; k < run.count; k++)
+      assert_true(synapse_count(run) >= 1 && synapse_delay(run) >= 1 &&
+                  synapse_delay(run) * 4 + (int)synapse_receptor(run) > key);
+      key = synapse_delay(run) * 4 + (int)synapse_receptor(run);
+      for (uint32_t k = 1; k < synapse_count(run); k++)
         assert_true((synapse[k] & 0xffff) >= (synapse[k - 1] & 0xffff));
-      place += 1 + run.count;
-      assert_int_equal(run.last, place == s->first[i + 1]);
-      synapses += run.count;
+      place += 1 + synapse_count(run);
+      assert_int_equal(synapse_is_last(run), place == s->first[i + 1]);
+      synapses += synapse_count(run);
       runs++;
     }
   }
