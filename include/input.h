@@ -24,7 +24,7 @@ COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
 
 typedef struct input_block input_block;
 
-enum { INPUT_CHUNK = 2048 }; /* neurons that are asked for at once, at most */
+enum { INPUT_CHUNK = 8192 }; /* neurons that are asked for at once, at most */
 
 /* Inputs of one block: gid[neurons] in block order; event: those of the whole rank, borrowed while
  * building. Neurons of one population lie side by side, by ascending gid.                    */

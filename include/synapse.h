@@ -33,6 +33,10 @@ LOCAL static inline synapse_run synapse_run_make(uint32_t count, int delay, int 
   return count | (uint32_t)delay << 16 | (uint32_t)receptor << 29 | (uint32_t)last << 31;
 }
 
+typedef struct {
+  uint32_t gid, first; /* place of the header of its first run */
+} synapse_source;
+
 typedef struct {   /* a spike under way */
   uint32_t place;  /* of the header of the run that it will deliver next */
   synapse_run run; /* that header */
@@ -48,11 +52,10 @@ typedef struct {
   bool wide;        /* 8 bytes a synapse, int64 input */
   int receptors;
   uint32_t synapses, runs, sources;
-  void *synapse;    /* [runs + synapses] uint32_t or uint64_t: a run's header (synapse_header), then
-                       its synapses: weight << 16 | target */
-  uint32_t *source; /* [sources] gid, ascending */
-  uint32_t *first;  /* [sources + 1] place of the header of its first run */
-  int bucket_shift; /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
+  void *synapse; /* [runs + synapses] uint32_t or uint64_t: a run's header (synapse_header), then
+                    its synapses: weight << 16 | target */
+  synapse_source *source; /* [sources + 1] by gid, ascending; the last one is none */
+  int bucket_shift;       /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
   uint32_t *bucket;
   void *input;        /* [receptors][neurons] int32 or int64: weights that arrive in this step; who
                          takes them sets them to 0 */

@@ -148,8 +148,7 @@ static uint32_t *list_needed(const shard *s, size_t *count) {
   *count = 0;
   for (int k = 0; k < s->blocks; k++) {
     const synapse_block *b = &s->block[k].synapses;
-    memcpy(needed + *count, b->source, b->sources * sizeof *needed);
-    *count += b->sources;
+    for (uint32_t i = 0; i < b->sources; i++) needed[(*count)++] = b->source[i].gid;
   }
   qsort(needed, all, sizeof *needed, compare_gids);
   *count = 0;

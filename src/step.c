@@ -82,6 +82,7 @@ static size_t collect_step(stepper *w, int64_t step, int k, size_t before) {
   for (int i = 0; i < s->blocks; i++) {
     const shard_block *b = &s->block[i];
     const size_t end = spikes_of(b, k, &first);
+    for (size_t j = first; j < end; j++) __builtin_prefetch(&s->gid[b->first + b->spiked[j]]);
     for (size_t j = first; j < end; j++) {
       const uint32_t local = b->first + b->spiked[j];
       w->fired_local[before + kept->count] = local;

@@ -28,16 +28,16 @@ static err too_many(void) {
                     SYNAPSE_BLOCK_NEURONS);
 }
 
-/* The sources of the block, ascending, with their numbers of synapses in first[i + 1]. */
+/* The sources of the block, ascending; the number of synapses of each stands in the next one's
+ * `first`. */
 static void take_counts(builder *w, const uint32_t *count) {
   synapse_block *b = w->b;
   for (uint32_t g = 0; g < w->all; g++) b->sources += count[g] > 0;
-  b->source = check_allocate(b->sources, sizeof *b->source);
-  b->first = check_allocate((size_t)b->sources + 1, sizeof *b->first);
+  b->source = check_allocate((size_t)b->sources + 1, sizeof *b->source);
   for (uint32_t g = 0, i = 0; g < w->all; g++) {
     if (count[g] == 0) continue;
-    b->source[i] = g;
-    b->first[++i] = count[g];
+    b->source[i].gid = g;
+    b->source[++i].first = count[g];
   }
 }
 
@@ -87,12 +87,11 @@ static err count_sparse(builder *w) {
   radix_sort(source, count);
   b->synapses = (uint32_t)count;
   for (size_t i = 0; i < count; i++) b->sources += i == 0 || source[i] != source[i - 1];
-  b->source = check_allocate(b->sources, sizeof *b->source);
-  b->first = check_allocate((size_t)b->sources + 1, sizeof *b->first);
+  b->source = check_allocate((size_t)b->sources + 1, sizeof *b->source);
   uint32_t s = 0;
   for (size_t i = 0; i < count; i++) {
-    if (i == 0 || source[i] != source[i - 1]) b->source[s++] = source[i];
-    b->first[s]++;
+    if (i == 0 || source[i] != source[i - 1]) b->source[s++].gid = source[i];
+    b->source[s].first++;
   }
   free_edges(&edges);
   return OK;
@@ -100,11 +99,11 @@ static err count_sparse(builder *w) {
 
 static void index_sources(builder *w) {
   synapse_block *b = w->b;
-  for (uint32_t i = 0; i < b->sources; i++) b->first[i + 1] += b->first[i];
+  for (uint32_t i = 0; i < b->sources; i++) b->source[i + 1].first += b->source[i].first;
   while ((w->all >> b->bucket_shift) > 2 * (uint64_t)b->sources + 64) b->bucket_shift++;
   const uint32_t buckets = (w->all >> b->bucket_shift) + 1;
   b->bucket = check_allocate((size_t)buckets + 1, sizeof *b->bucket);
-  for (uint32_t i = 0; i < b->sources; i++) b->bucket[(b->source[i] >> b->bucket_shift) + 1]++;
+  for (uint32_t i = 0; i < b->sources; i++) b->bucket[(b->source[i].gid >> b->bucket_shift) + 1]++;
   for (uint32_t i = 0; i < buckets; i++) b->bucket[i + 1] += b->bucket[i];
 }
 
@@ -112,7 +111,7 @@ static void index_sources(builder *w) {
 static inline uint32_t find_source(const synapse_block *b, uint32_t gid) {
   uint32_t i = b->bucket[gid >> b->bucket_shift];
   if (b->bucket_shift == 0) return i;
-  while (b->source[i] != gid) i++;
+  while (b->source[i].gid != gid) i++;
   return i;
 }
 
@@ -265,7 +264,7 @@ static uint64_t count_runs(const builder *w) {
   last_seen *seen = check_allocate((size_t)w->keys, sizeof *seen);
   uint64_t runs = 0;
   for (uint32_t i = 0; i < w->b->sources; i++)
-    for (uint32_t k = w->b->first[i]; k < w->b->first[i + 1]; k++) {
+    for (uint32_t k = w->b->source[i].first; k < w->b->source[i + 1].first; k++) {
       last_seen *key = &seen[key_at(w, k)];
       if (key->source != i) *key = (last_seen){.source = i};
       runs += key->count++ % UINT16_MAX == 0;
@@ -332,10 +331,10 @@ static err arrange(builder *w) {
   b->runs = (uint32_t)runs;
   sorter s = {.count = check_allocate((size_t)w->keys + 1, sizeof *s.count)};
   uint32_t end = b->synapses, place = b->synapses + b->runs;
-  b->first[b->sources] = place;
+  b->source[b->sources].first = place;
   for (uint32_t i = b->sources; i-- > 0;) {
-    const uint32_t first = b->first[i];
-    b->first[i] = place = arrange_source(w, first, end - first, place, &s);
+    const uint32_t first = b->source[i].first;
+    b->source[i].first = place = arrange_source(w, first, end - first, place, &s);
     end = first;
   }
   assert(place == 0);
@@ -379,7 +378,7 @@ err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid, synap
   block->synapse = check_allocate_raw(places_at_most(&w), block->wide ? 8 : 4);
   w.key = check_allocate_raw(block->synapses, w.narrow_key ? 1 : 2);
   w.position = check_allocate(block->sources, sizeof *w.position);
-  memcpy(w.position, block->first, block->sources * sizeof *w.position);
+  for (uint32_t i = 0; i < block->sources; i++) w.position[i] = block->source[i].first;
   e = fill(&w);
   free(w.position);
   if (e == OK) e = arrange(&w);
@@ -395,13 +394,12 @@ void synapse_free(synapse_block *block) {
   free(block->input);
   free(block->synapse);
   free(block->source);
-  free(block->first);
   free(block->bucket);
   *block = (synapse_block){0};
 }
 
 size_t synapse_bytes(const synapse_block *b) {
-  const size_t buckets = b->sources ? (b->source[b->sources - 1] >> b->bucket_shift) + 2 : 1;
-  return ((size_t)b->synapses + b->runs) * (b->wide ? 8 : 4) +
-         b->sources * (sizeof *b->source + sizeof *b->first) + buckets * sizeof *b->bucket;
+  const size_t buckets = b->sources ? (b->source[b->sources - 1].gid >> b->bucket_shift) + 2 : 1;
+  return ((size_t)b->synapses + b->runs) * (b->wide ? 8 : 4) + b->sources * sizeof *b->source +
+         buckets * sizeof *b->bucket;
 }

@@ -25,9 +25,9 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   const uint32_t bucket = gid >> b->bucket_shift;
   uint32_t i = b->bucket[bucket];
   const uint32_t end = b->bucket[bucket + 1];
-  while (i < end && b->source[i] != gid) i++;
+  while (i < end && b->source[i].gid != gid) i++;
   if (i == end) return;
-  for (uint32_t place = b->first[i]; place < b->first[i + 1];) {
+  for (uint32_t place = b->source[i].first; place < b->source[i + 1].first;) {
     const synapse_run run = synapse_header(b, place);
     if (step + synapse_delay(run) > after) {
       wait(b, (synapse_cursor){place, run}, slot_of(b, step + synapse_delay(run)));
@@ -37,22 +37,21 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   }
 }
 
-/* Each spike finds its way through three tables that lie apart. Some spikes ask for their places in
+/* Each spike finds its way through tables that lie apart. Some spikes ask for their places in
  * one of them at once, so that they wait for the memory together. */
 enum { AT_ONCE = 64 };
 
 static void note_some(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
                       int64_t after) {
   const size_t size = b->wide ? 8 : 4;
-  uint32_t source[AT_ONCE];
+  const synapse_source *source[AT_ONCE];
   for (size_t k = 0; k < count; k++) __builtin_prefetch(&b->bucket[gid[k] >> b->bucket_shift]);
   for (size_t k = 0; k < count; k++) {
-    source[k] = b->bucket[gid[k] >> b->bucket_shift];
-    __builtin_prefetch(&b->source[source[k]]);
-    __builtin_prefetch(&b->first[source[k]]);
+    source[k] = &b->source[b->bucket[gid[k] >> b->bucket_shift]];
+    __builtin_prefetch(source[k]);
   }
   for (size_t k = 0; k < count; k++)
-    __builtin_prefetch((const char *)b->synapse + b->first[source[k]] * size);
+    __builtin_prefetch((const char *)b->synapse + source[k]->first * size);
   for (size_t k = 0; k < count; k++) note_spike(b, gid[k], step, after);
 }
 

@@ -186,7 +186,7 @@ static void more_synapses_than_a_run_header_counts_are_all_delivered(void **stat
   set_up(&b, 1, filled);
   assert_true(b.block.runs > b.block.sources);
   for (uint32_t i = 0; i < b.block.sources; i++)
-    assert_true(b.block.first[i + 1] - b.block.first[i] > UINT16_MAX);
+    assert_true(b.block.source[i + 1].first - b.block.source[i].first > UINT16_MAX);
   tear_down(&b);
 }
 
@@ -199,10 +199,10 @@ static void synapses_lie_by_source_delay_receptor_and_target(void **state) {
   const synapse_block *s = &b.block;
   uint32_t place = 0, synapses = 0, runs = 0;
   for (uint32_t i = 0; i < s->sources; i++) {
-    assert_true(i == 0 || s->source[i] > s->source[i - 1]);
-    assert_int_equal(s->first[i], place);
+    assert_true(i == 0 || s->source[i].gid > s->source[i - 1].gid);
+    assert_int_equal(s->source[i].first, place);
     int key = -1;
-    while (place < s->first[i + 1]) {
+    while (place < s->source[i + 1].first) {
       const synapse_run run = synapse_header(s, place);
       const uint32_t *synapse = (uint32_t *)s->synapse + place + 1;
       assert_true(synapse_count(run) >= 1 && synapse_delay(run) >= 1 &&
@@ -211,14 +211,14 @@ static void synapses_lie_by_source_delay_receptor_and_target(void **state) {
       for (uint32_t k = 1; k < synapse_count(run); k++)
         assert_true((synapse[k] & 0xffff) >= (synapse[k - 1] & 0xffff));
       place += 1 + synapse_count(run);
-      assert_int_equal(synapse_is_last(run), place == s->first[i + 1]);
+      assert_int_equal(synapse_is_last(run), place == s->source[i + 1].first);
       synapses += synapse_count(run);
       runs++;
     }
   }
   assert_int_equal(synapses, s->synapses);
   assert_int_equal(runs, s->runs);
-  assert_int_equal(s->first[s->sources], s->synapses + s->runs);
+  assert_int_equal(s->source[s->sources].first, s->synapses + s->runs);
   assert_true(synapse_bytes(s) >= 4 * ((size_t)s->synapses + s->runs));
   tear_down(&b);
 }
@@ -237,8 +237,7 @@ static void few_synapses_in_a_large_network_are_built_alike(void **state) {
   assert_int_equal(a->runs, b->runs);
   assert_int_equal(a->sources, b->sources);
   assert_memory_equal(a->synapse, b->synapse, (a->synapses + a->runs) * 4);
-  assert_memory_equal(a->source, b->source, a->sources * 4);
-  assert_memory_equal(a->first, b->first, (a->sources + 1) * 4);
+  assert_memory_equal(a->source, b->source, (a->sources + 1) * sizeof *a->source);
   tear_down(&dense);
   tear_down(&sparse);
 }
