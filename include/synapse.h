@@ -4,7 +4,8 @@
  * (in double precision 8 bytes: 16 and 48). Synapses lie by (source, delay, receptor, target);
  * those of one source, delay and receptor are a run. Its header (delay, receptor, count) lies right
  * before it, in the place of a synapse: in a table of its own it would be a second miss of the
- * cache and of the page table in every run.
+ * cache and of the page table in every run. Only a source's first one stands with the source, so
+ * that a spike need not touch its synapses before they are due.
  *
  * A spike is not scattered into future slots: it is a cursor that waits in a wheel until its next
  * run is due, is delivered, and moves on. All writes of a step thus go to one small array, in
@@ -33,14 +34,15 @@ LOCAL static inline synapse_run synapse_run_make(uint32_t count, int delay, int 
   return count | (uint32_t)delay << 16 | (uint32_t)receptor << 29 | (uint32_t)last << 31;
 }
 
-typedef struct {
-  uint32_t gid, first; /* place of the header of its first run */
-} synapse_source;
-
 typedef struct {   /* a spike under way */
-  uint32_t place;  /* of the header of the run that it will deliver next */
-  synapse_run run; /* that header */
+  uint32_t place;  /* of the first synapse of the run that it will deliver next */
+  synapse_run run; /* that run's header */
 } synapse_cursor;
+
+typedef struct {
+  uint32_t gid;
+  synapse_cursor first; /* run */
+} synapse_source;
 
 typedef struct {
   size_t count, capacity, delivered; /* cursors [0, delivered) are done */
@@ -64,11 +66,13 @@ typedef struct {
   synapse_slot *slot; /* [slots], by due step mod slots */
 } synapse_block;
 
-/* The header at a place of the block that holds one. */
-LOCAL static inline synapse_run synapse_header(const synapse_block *block, uint32_t place) {
-  synapse_run run;
-  memcpy(&run, (const char *)block->synapse + (size_t)place * (block->wide ? 8 : 4), sizeof run);
-  return run;
+/* The run behind one that is not the last of its source. */
+LOCAL static inline synapse_cursor synapse_next(const synapse_block *block, synapse_cursor c) {
+  const uint32_t header = c.place + synapse_count(c.run);
+  synapse_cursor next = {.place = header + 1};
+  memcpy(&next.run, (const char *)block->synapse + (size_t)header * (block->wide ? 8 : 4),
+         sizeof next.run);
+  return next;
 }
 
 /* Compile the in-edges of gid[neurons] (block order; every gid owned by this rank). Peak memory

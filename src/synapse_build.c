@@ -29,7 +29,7 @@ static err too_many(void) {
 }
 
 /* The sources of the block, ascending; the number of synapses of each stands in the next one's
- * `first`. */
+ * `first.place`. */
 static void take_counts(builder *w, const uint32_t *count) {
   synapse_block *b = w->b;
   for (uint32_t g = 0; g < w->all; g++) b->sources += count[g] > 0;
@@ -37,7 +37,7 @@ static void take_counts(builder *w, const uint32_t *count) {
   for (uint32_t g = 0, i = 0; g < w->all; g++) {
     if (count[g] == 0) continue;
     b->source[i].gid = g;
-    b->source[++i].first = count[g];
+    b->source[++i].first.place = count[g];
   }
 }
 
@@ -91,7 +91,7 @@ static err count_sparse(builder *w) {
   uint32_t s = 0;
   for (size_t i = 0; i < count; i++) {
     if (i == 0 || source[i] != source[i - 1]) b->source[s++].gid = source[i];
-    b->source[s].first++;
+    b->source[s].first.place++;
   }
   free_edges(&edges);
   return OK;
@@ -99,7 +99,8 @@ static err count_sparse(builder *w) {
 
 static void index_sources(builder *w) {
   synapse_block *b = w->b;
-  for (uint32_t i = 0; i < b->sources; i++) b->source[i + 1].first += b->source[i].first;
+  for (uint32_t i = 0; i < b->sources; i++)
+    b->source[i + 1].first.place += b->source[i].first.place;
   while ((w->all >> b->bucket_shift) > 2 * (uint64_t)b->sources + 64) b->bucket_shift++;
   const uint32_t buckets = (w->all >> b->bucket_shift) + 1;
   b->bucket = check_allocate((size_t)buckets + 1, sizeof *b->bucket);
@@ -264,7 +265,7 @@ static uint64_t count_runs(const builder *w) {
   last_seen *seen = check_allocate((size_t)w->keys, sizeof *seen);
   uint64_t runs = 0;
   for (uint32_t i = 0; i < w->b->sources; i++)
-    for (uint32_t k = w->b->source[i].first; k < w->b->source[i + 1].first; k++) {
+    for (uint32_t k = w->b->source[i].first.place; k < w->b->source[i + 1].first.place; k++) {
       last_seen *key = &seen[key_at(w, k)];
       if (key->source != i) *key = (last_seen){.source = i};
       runs += key->count++ % UINT16_MAX == 0;
@@ -281,8 +282,10 @@ static uint32_t run_end(const sorter *s, uint32_t i, uint32_t n) {
   return end;
 }
 
-/* Write n sorted synapses as runs from `place` on. */
-static void write_runs(const builder *w, uint32_t place, uint32_t n, const sorter *s) {
+/* Write n sorted synapses as runs, the first of which has its header with the source and its
+ * synapses from `place` on. */
+static void write_runs(const builder *w, synapse_source *source, uint32_t place, uint32_t n,
+                       const sorter *s) {
   const synapse_block *b = w->b;
   const size_t size = b->wide ? 8 : 4;
   char *to = (char *)b->synapse + place * size;
@@ -291,18 +294,24 @@ static void write_runs(const builder *w, uint32_t place, uint32_t n, const sorte
     end = run_end(s, i, n);
     const int delay = (int)key / b->receptors + 1, receptor = (int)key % b->receptors;
     const synapse_run run = synapse_run_make(end - i, delay, receptor, end == n);
-    memset(to, 0, size);
-    memcpy(to, &run, sizeof run);
-    memcpy(to + size, (const char *)s->moved + i * size, (end - i) * size);
-    to += (end - i + 1) * size;
+    if (i == 0) {
+      source->first = (synapse_cursor){place, run};
+    } else {
+      memset(to, 0, size);
+      memcpy(to, &run, sizeof run);
+      to += size;
+    }
+    memcpy(to, (const char *)s->moved + i * size, (end - i) * size);
+    to += (end - i) * size;
   }
 }
 
-/* Sort the n synapses of a source from `first` on, and write them as runs that end before place
- * `end`, which is no lower than where they end now; returns where the runs begin. */
-static uint32_t arrange_source(const builder *w, uint32_t first, uint32_t n, uint32_t end,
+/* Sort the n synapses of a source, and write them as runs that end before place `end`, which is no
+ * lower than where they end now; returns where the runs begin. */
+static uint32_t arrange_source(const builder *w, synapse_source *source, uint32_t n, uint32_t end,
                                sorter *s) {
   const synapse_block *b = w->b;
+  const uint32_t first = source->first.place;
   if (n > s->capacity) {
     s->capacity = n;
     free(s->order);
@@ -317,10 +326,10 @@ static uint32_t arrange_source(const builder *w, uint32_t first, uint32_t n, uin
     for (uint32_t i = 0; i < n; i++) ((uint64_t *)s->moved)[i] = wide[(uint32_t)s->order[i]];
   else
     for (uint32_t i = 0; i < n; i++) ((uint32_t *)s->moved)[i] = narrow[(uint32_t)s->order[i]];
-  uint32_t runs = 0;
-  for (uint32_t i = 0; i < n; i = run_end(s, i, n)) runs++;
-  write_runs(w, end - n - runs, n, s);
-  return end - n - runs;
+  uint32_t place = end - n + 1; /* no header of the first run */
+  for (uint32_t i = 0; i < n; i = run_end(s, i, n)) place--;
+  write_runs(w, source, place, n, s);
+  return place;
 }
 
 /* From the last source to the first, so that headers find their places without a second copy. */
@@ -330,11 +339,10 @@ static err arrange(builder *w) {
   if (b->synapses + runs > UINT32_MAX) return too_many();
   b->runs = (uint32_t)runs;
   sorter s = {.count = check_allocate((size_t)w->keys + 1, sizeof *s.count)};
-  uint32_t end = b->synapses, place = b->synapses + b->runs;
-  b->source[b->sources].first = place;
+  uint32_t end = b->synapses, place = b->synapses + b->runs - b->sources;
   for (uint32_t i = b->sources; i-- > 0;) {
-    const uint32_t first = b->source[i].first;
-    b->source[i].first = place = arrange_source(w, first, end - first, place, &s);
+    const uint32_t first = b->source[i].first.place;
+    place = arrange_source(w, &b->source[i], end - first, place, &s);
     end = first;
   }
   assert(place == 0);
@@ -378,7 +386,7 @@ err synapse_build(const network *n, uint32_t neurons, const uint32_t *gid, synap
   block->synapse = check_allocate_raw(places_at_most(&w), block->wide ? 8 : 4);
   w.key = check_allocate_raw(block->synapses, w.narrow_key ? 1 : 2);
   w.position = check_allocate(block->sources, sizeof *w.position);
-  for (uint32_t i = 0; i < block->sources; i++) w.position[i] = block->source[i].first;
+  for (uint32_t i = 0; i < block->sources; i++) w.position[i] = block->source[i].first.place;
   e = fill(&w);
   free(w.position);
   if (e == OK) e = arrange(&w);
@@ -400,6 +408,6 @@ void synapse_free(synapse_block *block) {
 
 size_t synapse_bytes(const synapse_block *b) {
   const size_t buckets = b->sources ? (b->source[b->sources - 1].gid >> b->bucket_shift) + 2 : 1;
-  return ((size_t)b->synapses + b->runs) * (b->wide ? 8 : 4) + b->sources * sizeof *b->source +
-         buckets * sizeof *b->bucket;
+  return ((size_t)b->synapses + b->runs - b->sources) * (b->wide ? 8 : 4) +
+         b->sources * sizeof *b->source + buckets * sizeof *b->bucket;
 }

@@ -27,31 +27,21 @@ static void note_spike(synapse_block *b, uint32_t gid, int64_t step, int64_t aft
   const uint32_t end = b->bucket[bucket + 1];
   while (i < end && b->source[i].gid != gid) i++;
   if (i == end) return;
-  for (uint32_t place = b->source[i].first; place < b->source[i + 1].first;) {
-    const synapse_run run = synapse_header(b, place);
-    if (step + synapse_delay(run) > after) {
-      wait(b, (synapse_cursor){place, run}, slot_of(b, step + synapse_delay(run)));
-      return;
-    }
-    place += 1 + synapse_count(run);
-  }
+  synapse_cursor c = b->source[i].first;
+  while (step + synapse_delay(c.run) <= after && !synapse_is_last(c.run)) c = synapse_next(b, c);
+  const int64_t due = step + synapse_delay(c.run);
+  if (due > after) wait(b, c, slot_of(b, due));
 }
 
-/* Each spike finds its way through tables that lie apart. Some spikes ask for their places in
- * one of them at once, so that they wait for the memory together. */
+/* Each spike finds its way through tables that lie apart. Some spikes ask for their places in one
+ * of them at once, so that they wait for the memory together. */
 enum { AT_ONCE = 64 };
 
 static void note_some(synapse_block *b, size_t count, const uint32_t *gid, int64_t step,
                       int64_t after) {
-  const size_t size = b->wide ? 8 : 4;
-  const synapse_source *source[AT_ONCE];
   for (size_t k = 0; k < count; k++) __builtin_prefetch(&b->bucket[gid[k] >> b->bucket_shift]);
-  for (size_t k = 0; k < count; k++) {
-    source[k] = &b->source[b->bucket[gid[k] >> b->bucket_shift]];
-    __builtin_prefetch(source[k]);
-  }
   for (size_t k = 0; k < count; k++)
-    __builtin_prefetch((const char *)b->synapse + source[k]->first * size);
+    __builtin_prefetch(&b->source[b->bucket[gid[k] >> b->bucket_shift]]);
   for (size_t k = 0; k < count; k++) note_spike(b, gid[k], step, after);
 }
 
@@ -71,7 +61,7 @@ void synapse_spikes(synapse_block *b, size_t count, const uint32_t *gid, int64_t
 static inline __attribute__((always_inline)) void
 prefetch_cursor(const synapse_block *b, const synapse_cursor *c, size_t size) {
   const char *first = (const char *)b->synapse + c->place * size;
-  const char *end = first + (synapse_count(c->run) + (size_t)2) * size;
+  const char *end = first + (synapse_count(c->run) + (size_t)1) * size;
   const char *line = (const char *)((uintptr_t)first & ~(uintptr_t)(LINE - 1));
   for (int k = 0; k < LINES_AT_LEAST; k++, line += LINE) __builtin_prefetch(line);
   for (; line < end; line += LINE) __builtin_prefetch(line);
@@ -119,7 +109,7 @@ static inline __attribute__((always_inline)) uint64_t
 deliver_cursor(synapse_block *b, synapse_cursor c, int now, bool wide) {
   const size_t size = wide ? 8 : 4;
   for (uint64_t events = 0;;) {
-    const char *synapses = (const char *)b->synapse + (c.place + (size_t)1) * size;
+    const char *synapses = (const char *)b->synapse + c.place * size;
     void *input = (char *)b->input + synapse_receptor(c.run) * (size_t)b->neurons * size;
     if (wide)
       deliver_wide((const uint64_t *)synapses, synapse_count(c.run), input);
@@ -127,8 +117,7 @@ deliver_cursor(synapse_block *b, synapse_cursor c, int now, bool wide) {
       deliver_narrow((const uint32_t *)synapses, synapse_count(c.run), input);
     events += synapse_count(c.run);
     if (synapse_is_last(c.run)) return events;
-    synapse_cursor next = {.place = c.place + 1 + synapse_count(c.run)};
-    memcpy(&next.run, synapses + synapse_count(c.run) * size, sizeof next.run);
+    const synapse_cursor next = synapse_next(b, c);
     const int steps = synapse_delay(next.run) - synapse_delay(c.run);
     c = next;
     if (steps == 0) continue;
