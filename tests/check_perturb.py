@@ -101,7 +101,7 @@ def noisy_network(given=None):
     if given and given[1]:
         inputs.append({"type": "spike_trains", "target": "P", "nodes": given[1], "weight": 1,
                        "times": [given[0]]})
-    return {"simulation": simulation(20), "inputs": inputs,
+    return {"simulation": simulation(20, seed=3), "inputs": inputs,
             "populations": {"E": {"size": 40, "neuron": "iaf_psc_exp"},
                             "P": {"size": 3, "neuron": "parrot"}},
             "projections": [
