@@ -225,7 +225,11 @@ void exchange_begin(exchange *x, int steps, const size_t *n, const uint32_t *loc
   }
   begin_steps(x, steps);
   for (int i = 0; i < x->out_count; i++) x->out[i].count = 0;
-  for (int step = 0; step < steps; local += n[step++]) send_step(x, step, n[step], local);
+  for (int step = 0; step < steps; step++) {
+    if (n[step] == 0) continue; /* `local` may be NULL */
+    send_step(x, step, n[step], local);
+    local += n[step];
+  }
   post_sends(x);
 }
 
