@@ -6,30 +6,10 @@ import os
 import shutil
 import sys
 
-import h5py
-import numpy as np
-
-from program import SOURCE, Verdict, Workspace, run
+from program import SOURCE, Verdict, Workspace, record_of, run, same_record
 
 RANKS, THREADS = (1, 2, 3, 4), (1, 2)
 METHODS = ("metis", "block", "round_robin", "random")
-
-
-def record_of(out):
-    """All data of the spikes file: {path: array}."""
-    found = {}
-
-    def keep(path, item):
-        if isinstance(item, h5py.Dataset):
-            found[path] = item[:]
-
-    with h5py.File(os.path.join(out, "spikes.h5"), "r") as file:
-        file.visititems(keep)
-    return found
-
-
-def same_record(a, b):
-    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
 
 
 def check_model(verdict, work, name, model, *options):

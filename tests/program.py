@@ -122,3 +122,20 @@ class Verdict:
             print("FAILED  nothing was checked")
         print(f"{self.checks - self.failures} of {self.checks} checks hold")
         sys.exit(0 if self.checks and not self.failures else 1)
+
+
+def record_of(out):
+    """All data of the spikes file: {path: array}."""
+    found = {}
+
+    def keep(path, item):
+        if isinstance(item, h5py.Dataset):
+            found[path] = item[:]
+
+    with h5py.File(os.path.join(out, "spikes.h5"), "r") as file:
+        file.visititems(keep)
+    return found
+
+
+def same_record(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
