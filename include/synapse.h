@@ -54,8 +54,8 @@ typedef struct {
   bool wide;        /* 8 bytes a synapse, int64 input */
   int receptors;
   uint32_t synapses, runs, sources;
-  void *synapse; /* [runs + synapses] uint32_t or uint64_t: a run's header (synapse_header), then
-                    its synapses: weight << 16 | target */
+  void *synapse; /* [runs - sources + synapses] uint32_t or uint64_t: a run's header (synapse_next),
+                    then its synapses: weight << 16 | target */
   synapse_source *source; /* [sources + 1] by gid, ascending; the last one is none */
   int bucket_shift;       /* sources of gid >> bucket_shift == b: bucket[b] .. bucket[b + 1] */
   uint32_t *bucket;

@@ -29,4 +29,22 @@ static inline int neuron_list_fired(uint8_t flag[NEURON_BLOCK], int first, int c
   return fires;
 }
 
+/* What a kernel does and returns whose `step`, of neuron i, says by FIRES whether it does; `count`
+ * and `fired` are the kernel's. */
+#define FIRES(condition)                                                                           \
+  flag[i - first] = (condition);                                                                   \
+  any |= flag[i - first]
+#define STEPS_WITH_FLAGS(step)                                                                     \
+  uint8_t flag[NEURON_BLOCK];                                                                      \
+  int fires = 0;                                                                                   \
+  for (int first = 0, end; first < count; first = end) {                                           \
+    int32_t any = 0;                                                                               \
+    end = neuron_block_end(first, count);                                                          \
+    for (int i = first; i < end; i++) {                                                            \
+      step;                                                                                        \
+    }                                                                                              \
+    if (any) fires = neuron_list_fired(flag, first, end - first, fired, fires);                    \
+  }                                                                                                \
+  return fires
+
 #endif

@@ -20,24 +20,15 @@ static void compile(const double *parameter, double dt, double *constants) {
   (void)parameter, (void)dt, (void)constants;
 }
 
+#define STEP(real)                                                                                 \
+  ARRIVALS_TAKE(real, arrived, spike, i, ARRIVALS_ADDED);                                          \
+  received[i] = arrived;                                                                           \
+  FIRES(arrived > 0)
 #define DEFINE_UPDATE(real, whole, name)                                                           \
   VECTOR_CLONES static int name##_kernel(int count, real *restrict received,                       \
                                          ARRIVALS_PARAMETERS(real, whole, spike),                  \
                                          uint32_t *restrict fired) {                               \
-    uint8_t flag[NEURON_BLOCK];                                                                    \
-    int fires = 0;                                                                                 \
-    for (int first = 0, end; first < count; first = end) {                                         \
-      int32_t any = 0;                                                                             \
-      end = neuron_block_end(first, count);                                                        \
-      for (int i = first; i < end; i++) {                                                          \
-        ARRIVALS_TAKE(real, arrived, spike, i, ARRIVALS_ADDED);                                    \
-        received[i] = arrived;                                                                     \
-        flag[i - first] = arrived > 0;                                                             \
-        any |= arrived > 0;                                                                        \
-      }                                                                                            \
-      if (any) fires = neuron_list_fired(flag, first, end - first, fired, fires);                  \
-    }                                                                                              \
-    return fires;                                                                                  \
+    STEPS_WITH_FLAGS(STEP(real));                                                                  \
   }                                                                                                \
   static int name(const neuron_segment *s) {                                                       \
     return name##_kernel(s->count, s->state[0], ARRIVALS_ARGUMENTS(real, s, 0), s->fired);         \

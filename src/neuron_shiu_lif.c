@@ -62,8 +62,7 @@ static void compile(const double *p, double dt, double *c) {
   const real g_held = active ? g_after : g_before, v_held = active ? v_after : v_before;           \
   g[i] = now ? 0 : g_held;                                                                         \
   v[i] = now ? reset : v_held;                                                                     \
-  flag[i - first] = (uint8_t)now;                                                                  \
-  any |= now
+  FIRES(now)
 
 /* The kernel takes restrict pointers as parameters: only so do compilers make vectors of it. */
 #define DEFINE_UPDATE(real, whole, name)                                                           \
@@ -75,17 +74,7 @@ static void compile(const double *p, double dt, double *c) {
     const real decay_v = (real)c[DECAY_V], decay_g = (real)c[DECAY_G], g_to_v = (real)c[G_TO_V];   \
     const real rest = (real)c[REST], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];       \
     const real drive = (real)c[CURRENT];                                                           \
-    uint8_t flag[NEURON_BLOCK];                                                                    \
-    int fires = 0;                                                                                 \
-    for (int first = 0, end; first < count; first = end) {                                         \
-      int32_t any = 0;                                                                             \
-      end = neuron_block_end(first, count);                                                        \
-      for (int i = first; i < end; i++) {                                                          \
-        STEP(real);                                                                                \
-      }                                                                                            \
-      if (any) fires = neuron_list_fired(flag, first, end - first, fired, fires);                  \
-    }                                                                                              \
-    return fires;                                                                                  \
+    STEPS_WITH_FLAGS(STEP(real));                                                                  \
   }                                                                                                \
   static int name(const neuron_segment *s) {                                                       \
     return name##_kernel(s->count, s->constants, s->state[v_state], s->state[g_state],             \
