@@ -3,7 +3,9 @@
  * writing", so a file that a killed run leaves is readable at once.
  * - Chunk index nodes of 1024 entries (istore_k): an append changes one node in place, and only
  *   every 16 million values (1024 chunks x 16384) is one split, so that a kill between two of
- *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index.
+ *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index. The root
+ *   of an index is made with the dataset, not with its first value, so that no header has to
+ *   learn of it later.
  * - Space is claimed with fallocate before HDF5 changes anything: a full disk is an error that all
  *   ranks can return from. What fails in HDF5 itself later on (a broken disk) ends the job: it
  * cannot be brought to forget what it did not write, and some ranks may wait in it for ever. The
@@ -190,16 +192,31 @@ err record_file_create(MPI_Comm comm, const char *path, record_file **made) {
   return file_ready(f, e, made);
 }
 
+#define DAMAGED "the file (damaged, or not HDF5)"
+
+/* A killed run may have written behind the end that it had noted: all that is there is in use. */
+static err note_end(const record_file *f) {
+  hid_t properties = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_file_locking(properties, false, true); /* parallel HDF5 takes no locks either */
+  hid_t file = H5Fopen(f->path, H5F_ACC_RDWR, properties);
+  err e = OK;
+  if (file < 0 || H5Fincrement_filesize(file, 0) < 0) e = failure(f, "open", DAMAGED);
+  if (file >= 0 && H5Fclose(file) < 0 && e == OK) e = failure(f, "open", DAMAGED);
+  H5Pclose(properties);
+  return e;
+}
+
 err record_file_open(MPI_Comm comm, const char *path, record_file **made) {
   record_file *f = file_new(comm, path);
   err e = OK;
   if (f->rank == 0 && access(path, W_OK))
     e = check_fail(ERR_ENVIRONMENT, "%s: cannot be continued: %s", path, strerror(errno));
+  if (f->rank == 0 && e == OK) e = note_end(f);
   e = agree(f->comm, e);
   if (e == OK) {
     hid_t properties = access_properties(f->comm);
     f->file = H5Fopen(path, H5F_ACC_RDWR, properties);
-    if (f->file < 0) e = failure(f, "open", "the file (damaged, or not HDF5)");
+    if (f->file < 0) e = failure(f, "open", DAMAGED);
     H5Pclose(properties);
   }
   return file_ready(f, e, made);
@@ -381,17 +398,31 @@ err record_file_texts(record_file *f, const char *path, int count, const char *c
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static hid_t series_create(record_file *f, const char *path, const series *s) {
+static uint64_t chunks(const series *s, uint64_t rows) {
+  uint64_t across = (s->columns + s->chunk_columns - 1) / s->chunk_columns;
+  return (rows + s->chunk_rows - 1) / s->chunk_rows * across;
+}
+
+static uint64_t chunk_bytes(const series *s) {
+  return s->chunk_rows * s->chunk_columns * type_bytes(s->type);
+}
+
+static void set_rows(const record_file *f, const series *s, uint64_t rows) {
+  WRITE(H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}), "rows");
+}
+
+static hid_t series_create(record_file *f, const char *path, series *s) {
   hid_t creation = dataset_properties();
   H5Pset_chunk(creation, s->dimensions, (hsize_t[]){s->chunk_rows, s->chunk_columns});
   hid_t space = H5Screate_simple(s->dimensions, (hsize_t[]){0, s->columns},
                                  (hsize_t[]){H5S_UNLIMITED, s->columns});
-  hid_t set =
-      H5Dcreate2(f->file, path, file_type(s->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
-  WRITE(set, path);
+  s->set = H5Dcreate2(f->file, path, file_type(s->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  WRITE(s->set, path);
   H5Sclose(space);
   H5Pclose(creation);
-  return set;
+  set_rows(f, s, 1); /* makes the root of the index, which stays */
+  set_rows(f, s, 0);
+  return s->set;
 }
 
 /* -1 where it has another shape. */
@@ -417,7 +448,7 @@ err record_file_series(record_file *f, const char *path, record_type type, uint6
   s.chunk_columns = s.columns ? least(s.columns, CHUNK_COLUMNS_MAX) : 1; /* 0 is no size of one */
   s.chunk_rows = CHUNK_ELEMENTS / s.chunk_columns;
   bool there = record_file_has(f, path);
-  err e = claim(f, there ? 0 : OBJECT_BYTES);
+  err e = claim(f, there ? 0 : OBJECT_BYTES + INDEX_BYTES + chunks(&s, 1) * chunk_bytes(&s));
   if (e != OK) return e;
   s.set = there ? series_open(f, path, &s) : series_create(f, path, &s);
   if (s.set < 0) e = failure(f, "continue", path);
@@ -431,21 +462,16 @@ err record_file_series(record_file *f, const char *path, record_type type, uint6
 
 uint64_t record_file_rows(const record_file *f, int number) { return f->series[number].rows; }
 
-static uint64_t chunks(const series *s, uint64_t rows) {
-  uint64_t across = (s->columns + s->chunk_columns - 1) / s->chunk_columns;
-  return (rows + s->chunk_rows - 1) / s->chunk_rows * across;
-}
-
 err record_file_reserve(record_file *f, const uint64_t *rows) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < f->count; i++) {
     const series *s = &f->series[i];
     uint64_t more = chunks(s, s->rows + rows[i]) - chunks(s, s->rows);
     if (!more) continue;
-    bytes += more * s->chunk_rows * s->chunk_columns * type_bytes(s->type);
+    bytes += more * chunk_bytes(s);
     /* a full node is split in two, and may need a new root */
     uint64_t before = chunks(s, s->rows), splits = (before + more) / INDEX_K - before / INDEX_K;
-    bytes += ((before == 0) + 2 * splits) * INDEX_BYTES;
+    bytes += 2 * splits * INDEX_BYTES;
   }
   return claim(f, bytes);
 }
@@ -455,7 +481,7 @@ void record_file_append(record_file *f, int number, uint64_t rows, const record_
   series *s = &f->series[number];
   hsize_t start[] = {s->rows + block->row, block->column};
   hsize_t count[] = {block->rows, block->columns};
-  WRITE(H5Dset_extent(s->set, (hsize_t[]){s->rows + rows, s->columns}), "more rows");
+  set_rows(f, s, s->rows + rows);
   WRITE(transfer(f, true, s->set, memory_type(s->type), s->dimensions, start, count, (void *)data),
         "rows");
   s->rows += rows;
@@ -465,7 +491,7 @@ err record_file_truncate(record_file *f, int number, uint64_t rows) {
   series *s = &f->series[number];
   if (rows > s->rows)
     return check_fail(ERR_ENVIRONMENT, "%s: holds less than was recorded before", f->path);
-  if (rows < s->rows) WRITE(H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}), "fewer rows");
+  if (rows < s->rows) set_rows(f, s, rows);
   s->rows = rows;
   return OK;
 }

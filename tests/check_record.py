@@ -98,16 +98,16 @@ def check_full_disk(verdict, model, work):
     before is whole."""
     folder = work.path("disk")
     os.mkdir(folder)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "none", folder],
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1400k", "none", folder],
                              capture_output=True, check=False).returncode == 0
     if not mounted:
         print("skipped: a real full disk (mounting a small one takes root); a limit of the file "
               "size stands for it")
-    limit = ["bash", "-c", 'ulimit -f "$0" && exec "$@"', "unlimited" if mounted else "900"]
+    limit = ["bash", "-c", 'ulimit -f "$0" && exec "$@"', "unlimited" if mounted else "1400"]
     try:
         for ranks in (1, 3):
             out = os.path.join(folder, f"out{ranks}")
-            line = limit + command(["run", model, "--out", out, "--duration", "1500", "--set",
+            line = limit + command(["run", model, "--out", out, "--duration", "3000", "--set",
                                     "record.traces=[]", "--set", "inputs.0.rate=90000"], ranks)
             done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
             verdict.check(done.returncode == 3 and done.stderr.count("shinkei: error:") == 1

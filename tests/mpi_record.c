@@ -80,6 +80,7 @@ typedef bool (*fires)(uint32_t gid, int64_t step);
 static bool often(uint32_t gid, int64_t step) { return mix(gid * 1000003 + step) % 11 == 0; }
 static bool never(uint32_t gid, int64_t step) { return gid + step < 0; }
 static bool once(uint32_t gid, int64_t step) { return gid == 70 && step == 33; }
+static bool late(uint32_t gid, int64_t step) { return step > 200 && often(gid, step); }
 static bool at_once(uint32_t gid, int64_t step) { return gid < 91 && step == 200; }
 
 static double value_of(uint32_t gid, int state, int64_t step) {
@@ -244,6 +245,13 @@ static char *slurp(const char *path, size_t *size) {
   EXPECT(fread(bytes, 1, *size, file) == *size);
   fclose(file);
   return bytes;
+}
+
+static void spill(const char *path, const char *bytes, size_t size) {
+  FILE *file = fopen(path, "wb");
+  EXPECT(file != NULL);
+  EXPECT(fwrite(bytes, 1, size, file) == size);
+  fclose(file);
 }
 
 static void expect_same_file(const char *one, const char *other, const char *name) {
@@ -435,9 +443,7 @@ static void what_is_flushed_is_readable_before_the_end(void) {
   if (rank == 0) { /* what a killed run leaves */
     size_t size;
     char *bytes = slurp(in_folder("open/spikes.h5"), &size);
-    FILE *copy = fopen(in_folder("copy/spikes.h5"), "wb");
-    EXPECT(fwrite(bytes, 1, size, copy) == size);
-    fclose(copy);
+    spill(in_folder("copy/spikes.h5"), bytes, size);
     free(bytes);
   }
   check_spikes(&m, "copy", &w);
@@ -496,6 +502,93 @@ static void resume_as(const way *w, const way *again) {
 static void a_resumed_record_is_that_of_the_unbroken_run_on_any_ranks(void) {
   resume_as(&(way){often, blocks, 0, 100, 1}, &(way){often, round_robin, 0, 50, ranks});
   resume_as(&(way){often, round_robin, 0, 50, ranks}, &(way){often, blocks, 0, 100, 1});
+}
+
+enum { PAGE = 4096 };
+
+typedef struct {
+  const char *name;
+  char *old, *new;
+  size_t old_size, new_size;
+} two_states;
+
+/* What a flush leaves that is killed halfway: the bytes before `place` are new, and those behind
+ * it old, or the other way round. */
+static void cut_short(const two_states *file, size_t place, bool rising) {
+  char *bytes = calloc(file->new_size, 1);
+  memcpy(bytes, file->old, file->old_size);
+  if (place > file->new_size) place = file->new_size;
+  if (rising)
+    memcpy(bytes, file->new, place);
+  else
+    memcpy(bytes + place, file->new + place, file->new_size - place);
+  spill(in_folder(file->name), bytes, file->new_size);
+  free(bytes);
+}
+
+/* Is the page before `place` another one, so that a cut here is not that of a page before? Of those
+ * behind the old end, mostly values, a few will do. */
+static bool is_worth_a_cut(const two_states *file, size_t place) {
+  if (place == 0) return true;
+  if (place > file->old_size) return place - PAGE < file->new_size && place / PAGE % 16 == 0;
+  return memcmp(file->old + place - PAGE, file->new + place - PAGE, PAGE) != 0;
+}
+
+/* Run to 300; *at: where it was at 200, as were the old states. */
+static void take_states(const model *m, const way *w, record_position *at, two_states file[2]) {
+  part p;
+  record_totals totals;
+  make_folder("cut");
+  own(&p, w);
+  EXPECT(record_create(MPI_COMM_WORLD, m, in_folder("cut"), p.count, p.owned, &p.record) == OK);
+  go_on(&p, w, 0, 200);
+  record_position now;
+  record_tell(p.record, &now);
+  now.recorded = memcpy(at->recorded, now.recorded, 3 * sizeof *at->recorded);
+  now.rows = memcpy(at->rows, now.rows, 3 * sizeof *at->rows);
+  *at = now;
+  for (int i = 0; i < 2; i++) file[i].old = slurp(in_folder(file[i].name), &file[i].old_size);
+  MPI_Barrier(MPI_COMM_WORLD);
+  go_on(&p, w, 200, 300);
+  EXPECT(record_close(p.record, 300, &totals) == OK);
+  MPI_Barrier(MPI_COMM_WORLD);
+  for (int i = 0; i < 2; i++) file[i].new = slurp(in_folder(file[i].name), &file[i].new_size);
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void resume_what_was_cut(const model *m, const way *w, const record_position *at) {
+  part p;
+  record_totals totals;
+  own(&p, w);
+  EXPECT(record_resume(MPI_COMM_WORLD, m, in_folder("cut"), p.count, p.owned, at, &p.record) == OK);
+  go_on(&p, w, 200, w->end);
+  EXPECT(record_close(p.record, w->end, &totals) == OK);
+  check_spikes(m, "cut", w);
+  check_reports("cut", m, w->end, 1e-3);
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* Also where populations fire, and reports have rows, for the first time. */
+static void a_flush_that_was_cut_short_is_forgotten_by_a_resumed_record(void) {
+  model m = base_model();
+  record_traces_too(&m);
+  const fires when[] = {late, often};
+  for (int i = 0; i < 2; i++) {
+    const way w = {when[i], round_robin, 400, 100, ranks};
+    m.warm_up = when[i] == late ? 20 : 0;
+    uint64_t recorded[3], rows[3];
+    record_position at = {.recorded = recorded, .rows = rows};
+    two_states file[2] = {{.name = "cut/spikes.h5"}, {.name = "cut/traces.h5"}};
+    take_states(&m, &w, &at, file);
+    for (size_t place = 0; place < file[0].new_size; place += PAGE)
+      for (int rising = 0; rising < 2; rising++) {
+        if (!is_worth_a_cut(&file[0], place) && !is_worth_a_cut(&file[1], place)) continue;
+        for (int f = 0; rank == 0 && f < 2; f++) cut_short(&file[f], place, rising);
+        MPI_Barrier(MPI_COMM_WORLD);
+        resume_what_was_cut(&m, &w, &at);
+      }
+    for (int f = 0; f < 2; f++) free(file[f].old), free(file[f].new);
+  }
 }
 
 static void a_position_that_the_file_does_not_reach_is_refused(void) {
@@ -599,6 +692,7 @@ int main(int argc, char **argv) {
       traces_hold_every_value_at_its_time_and_column,
       what_is_flushed_is_readable_before_the_end,
       a_resumed_record_is_that_of_the_unbroken_run_on_any_ranks,
+      a_flush_that_was_cut_short_is_forgotten_by_a_resumed_record,
       a_position_that_the_file_does_not_reach_is_refused,
       a_full_disk_is_one_message_and_loses_nothing_that_is_written_or_kept,
       a_folder_that_cannot_be_written_is_one_message_on_all_ranks,
