@@ -1,7 +1,7 @@
 #include "check.h"
 
 #include <errno.h>
-#include <libgen.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,17 +85,13 @@ void *check_grow(void *array, size_t *capacity, size_t needed, size_t size) {
 err check_writable_file(const char *path) {
   struct stat there;
   const bool exists = stat(path, &there) == 0;
-  if (exists && S_ISDIR(there.st_mode))
-    return check_fail(ERR_ENVIRONMENT, "%s cannot be written: it is a folder", path);
-  char *copy = strdup(path);
-  if (!copy) CHECK_ABORT("out of memory");
-  const char *decides = exists ? path : dirname(copy);
-  const err e = access(decides, W_OK) == 0
-                    ? OK
-                    : check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s: %s", path, decides,
-                                 strerror(errno));
-  free(copy);
-  return e;
+  /* What is there keeps its content. A link to nowhere is there too, to be followed later. */
+  const int made = open(path, O_WRONLY | O_CLOEXEC | (exists ? 0 : O_CREAT | O_EXCL), 0666);
+  if (made < 0 && (exists || errno != EEXIST))
+    return check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s", path, strerror(errno));
+  if (made >= 0) close(made);
+  if (made >= 0 && !exists) unlink(path);
+  return OK;
 }
 
 bool check_is_no_file(const char *path) {
