@@ -72,6 +72,7 @@ err stop_parse_time(const char *text, double *seconds) {
     char *end;
     part[parts] = strtod(next, &end);
     if (end == next || !(part[parts] >= 0) || part[parts] > 1e9) break;
+    if (parts > 0 && part[parts] >= 60) break;
     parts++;
     more = *end == ':';
     next = end + more;

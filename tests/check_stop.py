@@ -230,8 +230,8 @@ def check_refusals(verdict, work):
                           check=False)
     verdict.check(done.returncode == 2 and "--overwrite" in done.stderr,
                   f"not overwritten: {done.stderr.strip()}")
-    for option, value in (("--time-limit", "soon"), ("--time-limit", "-3s"), ("--watchdog", "x"),
-                          ("--checkpoint-every", "0.05")):
+    for option, value in (("--time-limit", "soon"), ("--time-limit", "-3s"), ("--time-limit", "1:99"),
+                          ("--watchdog", "x"), ("--checkpoint-every", "0.05")):
         done = subprocess.run(command(["run", MODEL, option, value, "--out", work.path("bad")]),
                               capture_output=True, text=True, check=False)
         verdict.check(done.returncode == 2 and value in done.stderr, f"refused: {done.stderr.strip()}")
