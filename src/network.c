@@ -148,8 +148,9 @@ static err check_accuracy(const network *n, int j) {
       return model_fail(m->name, p->weight.place, "weight",
                         "a mean weight of %g beside others of the same receptor that need steps of "
                         "%g is rounded by up to %.2g of itself; simulation.weight_accuracy allows "
-                        "%g (raise it, or set simulation.precision: double)",
-                        mean, 2 * rounding, rounding / mean, m->weight_accuracy);
+                        "%g (raise it%s)",
+                        mean, 2 * rounding, rounding / mean, m->weight_accuracy,
+                        m->double_precision ? "" : ", or set simulation.precision: double");
   }
   return OK;
 }

@@ -548,6 +548,7 @@ static void expect_inaccurate(const char *precision, double small, const char *a
     assert_null(n);
     assert_non_null(strstr(check_message(), "net.yaml:5: projections.1.weight: "));
     assert_non_null(strstr(check_message(), "simulation.weight_accuracy"));
+    assert_int_equal(!strstr(check_message(), "precision: double"), m->double_precision);
   } else {
     assert_non_null(n);
     const double scale = network_weight_scale(n, 0, 0);
@@ -565,6 +566,7 @@ static void a_weight_that_16_bits_hold_too_coarsely_is_refused(void **state) {
   expect_inaccurate("single", 5, "0.001", true);
   expect_inaccurate("single", 0.1, "1", false);
   expect_inaccurate("double", 0.01, "0.01", false);
+  expect_inaccurate("double", 1e-12, "0.01", true);
 }
 
 int main(int argc, char **argv) {
