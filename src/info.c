@@ -196,9 +196,11 @@ static err describe_report(const info_file *f, const char *name) {
                    (unsigned long long)columns, (unsigned long long)nodes.size[0]);
   if (e != OK) return e;
   variable_names(f, group, variables);
-  fprintf(f->to, "  %s: %s [%s] of %s neurons, every %.9g ms from %.9g to %.9g ms: %s rows\n", name,
+  fprintf(f->to, "  %s: %s [%s] of %s neurons, every %.9g ms", name,
           variables[0] ? variables : "a variable", units, info_grouped(nodes.size[0], text[0]),
-          times[2], times[0], times[1] - times[2], info_grouped(data.size[0], text[1]));
+          times[2]);
+  if (data.size[0] > 0) fprintf(f->to, " from %.9g to %.9g ms", times[0], times[1] - times[2]);
+  fprintf(f->to, ": %s rows\n", info_grouped(data.size[0], text[1]));
   return OK;
 }
 

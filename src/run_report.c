@@ -68,10 +68,10 @@ err run_report_model(MPI_Comm comm, const model *m, const char *folder) {
 
 /* Where no time was simulated there is neither factor nor rate. */
 static void print_essence(const summary *s, const char *folder) {
-  printf("%" PRIu64 " neurons, %" PRIu64 " synapses on %" PRIu64 " ranks x %" PRIu64
-         " threads: built in %.2f s, %.6g ms simulated in %.2f s",
-         s->neurons, s->synapses, s->ranks, s->threads, s->build_s, (double)s->steps * s->dt_ms,
-         s->simulate_s);
+  printf("%" PRIu64 " neurons, %" PRIu64 " synapses on %" PRIu64 " rank%s x %" PRIu64
+         " thread%s: built in %.2f s, %.6g ms simulated in %.2f s",
+         s->neurons, s->synapses, s->ranks, s->ranks == 1 ? "" : "s", s->threads,
+         s->threads == 1 ? "" : "s", s->build_s, (double)s->steps * s->dt_ms, s->simulate_s);
   if (isfinite(s->rtf)) printf(" (real-time factor %.3g)", s->rtf);
   printf("\n%" PRIu64 " spikes", s->spikes);
   if (isfinite(s->rate_hz)) printf(" (%.3f Hz)", s->rate_hz);
