@@ -125,7 +125,10 @@ COLLECTIVE err checkpoint_restore(checkpoint *c, checkpoint_state *state);
 LOCAL bool checkpoint_is(const char *path);
 /* Is there a file of a checkpoint's name in the folder? */
 LOCAL bool checkpoint_in_folder(const char *folder);
-/* Remove all checkpoints of a folder, unfinished ones too. */
+/* A run goes on in the folder from `step`: rename its later checkpoints (.h5.undone), whose spikes
+ * are cut then. *undone: how many. */
+LOCAL err checkpoint_undo_later(const char *folder, int64_t step, int *undone);
+/* Remove all checkpoints of a folder, those that are unfinished or undone too. */
 LOCAL err checkpoint_clear_folder(const char *folder);
 /* Say in words what is in a checkpoint. ERR_USER: damaged. */
 LOCAL err checkpoint_describe(const char *path, FILE *to);

@@ -64,12 +64,14 @@ typedef struct {
 /* The position of the last record_flush; arrays are borrowed until the next one.              */
 LOCAL void record_tell(const record *r, record_position *at);
 
-/* As record_create, but go on with the files in the folder from a position: what stands behind it
- * is cut. A file that is not there is begun anew (a run may continue in another folder); digest
- * and spikes count on in any case. ERR_ENVIRONMENT where a file holds less than the position says,
- * or other traces; the position is borrowed for the call.                                     */
+/* As record_create, but go on with the files in the folder from a position; record_cut then cuts
+ * what stands behind it. A file that is not there is begun anew (a run may continue in another
+ * folder); digest and spikes count on in any case. ERR_ENVIRONMENT where a file holds less than the
+ * position says, or other traces; the position is borrowed for the call.                       */
 COLLECTIVE err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t count,
                              const uint32_t *owned, const record_position *from, record **made);
+/* Before anything is recorded. */
+COLLECTIVE err record_cut(record *r);
 
 /* The digest is a commutative sum (mod 2^64) of two 64-bit hashes (XXH3, seeds 0 and 1; of 16
  * bytes, gid and step as little-endian 64-bit integers) of every spike: it identifies the

@@ -12,14 +12,18 @@
 #include <unistd.h>
 
 enum { DIGITS = 15 };
-static const char PREFIX[] = "checkpoint-", SUFFIX[] = ".h5", PART[] = ".h5.part";
+static const char PREFIX[] = "checkpoint-", SUFFIX[] = ".h5", PART[] = ".h5.part",
+                  UNDONE[] = ".h5.undone";
+
+static char *name_of(const char *folder, int64_t step, const char *suffix) {
+  const size_t size = strlen(folder) + sizeof PREFIX + sizeof UNDONE + 24;
+  char *path = check_allocate(size, 1);
+  snprintf(path, size, "%s/%s%0*" PRId64 "%s", folder, PREFIX, DIGITS, step, suffix);
+  return path;
+}
 
 char *checkpoint_folder_name(const char *folder, int64_t step, bool unfinished) {
-  const size_t size = strlen(folder) + sizeof PREFIX + sizeof PART + 24;
-  char *path = check_allocate(size, 1);
-  snprintf(path, size, "%s/%s%0*" PRId64 "%s", folder, PREFIX, DIGITS, step,
-           unfinished ? PART : SUFFIX);
-  return path;
+  return name_of(folder, step, unfinished ? PART : SUFFIX);
 }
 
 /* The step in a file's name, -1: it is none of ours. */
@@ -59,21 +63,27 @@ err checkpoint_folder_list(const char *folder, int *count, int64_t **step) {
   return list(folder, SUFFIX, count, step);
 }
 
-static void remove_one(const char *folder, int64_t step, bool unfinished) {
-  char *path = checkpoint_folder_name(folder, step, unfinished);
+static void remove_one(const char *folder, int64_t step, const char *suffix) {
+  char *path = name_of(folder, step, suffix);
   unlink(path);
   free(path);
+}
+
+static void remove_all(const char *folder, const char *suffix) {
+  int count;
+  int64_t *found;
+  if (list(folder, suffix, &count, &found) == OK)
+    for (int i = 0; i < count; i++) remove_one(folder, found[i], suffix);
+  free(found);
 }
 
 void checkpoint_folder_prune(const char *folder, int64_t step, int keep) {
   int count, kept = 0;
   int64_t *found;
-  if (list(folder, PART, &count, &found) == OK)
-    for (int i = 0; i < count; i++) remove_one(folder, found[i], true);
-  free(found);
+  remove_all(folder, PART);
   if (list(folder, SUFFIX, &count, &found) == OK)
     for (int i = 0; i < count; i++)
-      if (found[i] <= step && ++kept > keep) remove_one(folder, found[i], false);
+      if (found[i] <= step && ++kept > keep) remove_one(folder, found[i], SUFFIX);
   free(found);
 }
 
@@ -116,7 +126,26 @@ bool checkpoint_in_folder(const char *folder) {
 
 err checkpoint_clear_folder(const char *folder) {
   checkpoint_folder_prune(folder, INT64_MAX, 0);
+  remove_all(folder, UNDONE);
   if (checkpoint_in_folder(folder))
     return check_fail(ERR_USER, "--out: %s: its checkpoints cannot be removed", folder);
   return OK;
+}
+
+err checkpoint_undo_later(const char *folder, int64_t step, int *undone) {
+  int count;
+  int64_t *found;
+  *undone = 0;
+  err e = list(folder, SUFFIX, &count, &found);
+  for (int i = 0; e == OK && i < count && found[i] > step; i++) {
+    char *from = name_of(folder, found[i], SUFFIX), *to = name_of(folder, found[i], UNDONE);
+    if (rename(from, to) == 0)
+      ++*undone;
+    else
+      e = check_fail(ERR_ENVIRONMENT, "%s: cannot be renamed: %s", from, strerror(errno));
+    free(from);
+    free(to);
+  }
+  free(found);
+  return e == OK && *undone > 0 ? sync_folder(folder) : e;
 }

@@ -188,29 +188,21 @@ static bool file_exists(const record *r, const char *path) {
   return there;
 }
 
-/* Also populations that are not recorded any more are cut: their spikes would contradict. */
-static err cut_spikes(record *r, const record_position *from) {
-  err e = OK;
-  for (int p = 0; e == OK && p < r->m->populations; p++) {
-    char *group = path_of("/spikes", r->m->population[p].name);
-    bool there = record_file_has(r->spikes_file, group);
-    free(group);
-    if (!there && !r->recorded[p]) continue;
-    int recorded = r->series[p];
-    if (recorded < 0) e = open_population(r, p);
-    if (e == OK) e = record_file_truncate(r->spikes_file, r->series[p], from->recorded[p]);
-    if (e == OK) e = record_file_truncate(r->spikes_file, r->series[p] + 1, from->recorded[p]);
-    r->position.recorded[p] = from->recorded[p];
-  }
-  return e;
-}
-
+/* Also populations that are not recorded any more: they will be cut, since their spikes would
+ * contradict. */
 static err resume_spikes(record *r, const char *path, const record_position *from) {
   if (!file_exists(r, path)) return create_spikes(r, path);
   err e = record_file_open(r->comm, path, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
-  if (e == OK) e = cut_spikes(r, from);
-  if (e == OK) record_file_flush(r->spikes_file);
+  for (int p = 0; e == OK && p < r->m->populations; p++) {
+    char *group = path_of("/spikes", r->m->population[p].name);
+    if (r->series[p] < 0 && record_file_has(r->spikes_file, group)) e = open_population(r, p);
+    free(group);
+    if (e != OK || r->series[p] < 0) continue;
+    r->position.recorded[p] = from->recorded[p];
+    e = record_file_reaches(r->spikes_file, r->series[p], from->recorded[p]);
+    if (e == OK) e = record_file_reaches(r->spikes_file, r->series[p] + 1, from->recorded[p]);
+  }
   return e;
 }
 
@@ -221,8 +213,7 @@ static err resume_traces(record *r, const char *path, const record_position *fro
                       path, from->traces, r->m->trace_records);
   err e = record_file_open(r->comm, path, &r->traces_file);
   if (e == OK) e = record_traces_open(r->traces, r->traces_file);
-  if (e == OK) e = record_traces_cut(r->traces, r->traces_file, from->rows);
-  if (e == OK) record_file_flush(r->traces_file);
+  if (e == OK) e = record_traces_reach(r->traces, r->traces_file, from->rows);
   if (e == OK) memcpy(r->position.rows, from->rows, from->traces * sizeof *from->rows);
   return e;
 }
@@ -242,6 +233,20 @@ err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t co
   free(spikes);
   free(traces);
   return record_ready(r, e, made);
+}
+
+err record_cut(record *r) {
+  err e = OK;
+  for (int p = 0; p < r->m->populations; p++) {
+    if (r->series[p] < 0) continue;
+    record_file_truncate(r->spikes_file, r->series[p], r->position.recorded[p]);
+    record_file_truncate(r->spikes_file, r->series[p] + 1, r->position.recorded[p]);
+  }
+  record_file_flush(r->spikes_file);
+  if (!r->traces_file) return OK;
+  e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
+  record_file_flush(r->traces_file);
+  return e;
 }
 
 void record_spikes(record *r, int64_t step, size_t count, const uint32_t *gid) {

@@ -15,6 +15,7 @@
 
 #include "agree.h"
 #include "hdf5_file.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -487,13 +488,20 @@ void record_file_append(record_file *f, int number, uint64_t rows, const record_
   s->rows += rows;
 }
 
-err record_file_truncate(record_file *f, int number, uint64_t rows) {
+err record_file_reaches(const record_file *f, int number, uint64_t rows) {
+  if (rows <= f->series[number].rows) return OK;
+  return check_fail(
+      ERR_ENVIRONMENT,
+      "%s: holds less than when the checkpoint was made: choose an older one, or a new "
+      "folder",
+      f->path);
+}
+
+void record_file_truncate(record_file *f, int number, uint64_t rows) {
   series *s = &f->series[number];
-  if (rows > s->rows)
-    return check_fail(ERR_ENVIRONMENT, "%s: holds less than was recorded before", f->path);
+  assert(rows <= s->rows);
   if (rows < s->rows) set_rows(f, s, rows);
   s->rows = rows;
-  return OK;
 }
 
 void record_file_flush(record_file *f) { WRITE(H5Fflush(f->file, H5F_SCOPE_LOCAL), "out"); }

@@ -65,8 +65,10 @@ typedef struct { /* a block of one rank, row after row */
  * first appended; may be empty). The ranks' blocks cover all. */
 COLLECTIVE void record_file_append(record_file *f, int series, uint64_t rows,
                                    const record_block *block, const void *data);
+/* ERR_ENVIRONMENT, not agreed, where a series that a checkpoint tells of has fewer rows. */
+LOCAL err record_file_reaches(const record_file *f, int series, uint64_t rows);
 /* Cut back to `rows`, which must not be more than there are. */
-COLLECTIVE err record_file_truncate(record_file *f, int series, uint64_t rows);
+COLLECTIVE void record_file_truncate(record_file *f, int series, uint64_t rows);
 /* Hand all that was written to the operating system. */
 COLLECTIVE void record_file_flush(record_file *f);
 

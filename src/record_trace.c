@@ -285,7 +285,9 @@ static err read_time(record_traces *t, record_file *f, report *p) {
   if (e != OK) return e;
   p->start = llround(time[0] / t->m->dt);
   if (time[2] != record_time(t->m, p->interval))
-    e = check_fail(ERR_ENVIRONMENT, "traces.h5: %s was recorded every %g ms, now every %g ms",
+    e = check_fail(ERR_ENVIRONMENT,
+                   "traces.h5: %s was recorded every %g ms, now every %g ms: choose "
+                   "a new folder",
                    p->group, time[2], p->what->interval);
   return e;
 }
@@ -299,7 +301,8 @@ static err check_mapping(record_traces *t, record_file *f, const report *p) {
   char *path = member(p, "mapping/node_ids");
   err e = record_file_read(f, path, RECORD_UINT64, nodes, first, count, there);
   if (e == OK && memcmp(id, there, count * sizeof *id))
-    e = check_fail(ERR_ENVIRONMENT, "traces.h5: %s are other neurons than the model's", path);
+    e = check_fail(ERR_ENVIRONMENT,
+                   "traces.h5: %s are other neurons than the model's: choose a new folder", path);
   free(path);
   free(there);
   free(id);
@@ -332,15 +335,25 @@ err record_traces_open(record_traces *t, record_file *f) {
   return e;
 }
 
+err record_traces_reach(const record_traces *t, const record_file *f, const uint64_t *rows) {
+  err e = OK;
+  for (int i = 0; e == OK && i < t->reports; i++) {
+    const report *p = &t->report[i];
+    if (p->start + (int64_t)rows[i] * p->interval != (t->flushed / p->interval + 1) * p->interval)
+      e = check_fail(ERR_ENVIRONMENT,
+                     "traces.h5: %s does not reach to step %lld: choose a new folder", p->group,
+                     (long long)t->flushed);
+    else
+      e = record_file_reaches(f, p->series, rows[i]);
+  }
+  return e;
+}
+
 err record_traces_cut(record_traces *t, record_file *f, const uint64_t *rows) {
   err e = OK;
   for (int i = 0; e == OK && i < t->reports; i++) {
-    report *p = &t->report[i];
-    if (p->start + (int64_t)rows[i] * p->interval != (t->flushed / p->interval + 1) * p->interval)
-      return check_fail(ERR_ENVIRONMENT, "traces.h5: %s does not reach to step %lld", p->group,
-                        (long long)t->flushed);
-    e = record_file_truncate(f, p->series, rows[i]);
-    if (e == OK) e = write_time(t, f, p, rows[i]);
+    record_file_truncate(f, t->report[i].series, rows[i]);
+    e = write_time(t, f, &t->report[i], rows[i]);
     t->rows[i] = rows[i];
   }
   return e;

@@ -16,8 +16,11 @@ LOCAL void record_traces_free(record_traces *t);
 
 /* Make the reports in a file, or find them there and check that they have these columns. */
 COLLECTIVE err record_traces_open(record_traces *t, record_file *f);
-/* Cut each report of an opened file back to rows[i]: its last row is then the last one that was
- * due. */
+/* ERR_ENVIRONMENT where a report of an opened file does not hold rows[i], or these are not those
+ * that were due. */
+LOCAL err record_traces_reach(const record_traces *t, const record_file *f, const uint64_t *rows);
+/* Cut each report back to rows[i], which it holds: its last row is then the last one that was due.
+ */
 COLLECTIVE err record_traces_cut(record_traces *t, record_file *f, const uint64_t *rows);
 
 LOCAL bool record_traces_due(const record_traces *t, int64_t step);

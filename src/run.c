@@ -158,6 +158,8 @@ static err make_ready(run *x) {
   warn_of_lost_record(x);
   const record_position at = checkpoint_tell(x->from).position;
   e = record_resume(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &at, &x->r);
+  if (e == OK) e = run_folder_set_aside(x->comm, x->folder, at.step);
+  if (e == OK) e = record_cut(x->r);
   if (e != OK) return e;
   x->w = step_create(&x->s, x->r);
   e = run_restart(x->comm, x->from, &x->s, x->w);

@@ -125,3 +125,13 @@ err run_folder_clear(MPI_Comm comm, const char *folder, const char *home) {
   if (rank == 0 && !(home && check_same_file(folder, home))) e = clear_earlier(folder);
   return agree(comm, e);
 }
+
+err run_folder_set_aside(MPI_Comm comm, const char *folder, int64_t step) {
+  int rank, undone = 0;
+  MPI_Comm_rank(comm, &rank);
+  const err e = rank == 0 ? checkpoint_undo_later(folder, step, &undone) : OK;
+  if (undone > 0)
+    fprintf(stderr, "shinkei: warning: %s: %d later checkpoint%s now named .h5.undone\n", folder,
+            undone, undone == 1 ? " is" : "s are");
+  return agree(comm, e);
+}

@@ -17,5 +17,8 @@ COLLECTIVE err run_folder_prepare(MPI_Comm comm, const char *folder, const model
 /* Remove the files of an earlier run, unless the folder is `home`. Once nothing can be wrong with
  * the model any more, so that a run that cannot begin takes nothing away. */
 COLLECTIVE err run_folder_clear(MPI_Comm comm, const char *folder, const char *home);
+/* A run goes on in the folder from `step`: set the later checkpoints aside, which a warning says.
+ */
+COLLECTIVE err run_folder_set_aside(MPI_Comm comm, const char *folder, int64_t step);
 
 #endif

@@ -197,6 +197,49 @@ def check_edge_file(verdict, work):
                   "the same edges, written anew: taken" + done.stderr)
 
 
+def check_going_back(verdict, work):
+    """Who goes back to an older checkpoint leaves none behind that belongs to spikes that are cut."""
+    model = work.write_model("back.yaml", {
+        "simulation": {"duration": 20, "seed": 1},
+        "populations": {"E": {"size": 5, "neuron": "iaf_psc_exp", "parameters": {"I_e": 900}}},
+        "record": {"traces": [{"population": "E", "variables": ["V_m"], "interval": 0.5}]},
+        "checkpoint": {"every_ms": 5, "keep": 10}})
+    folder, first = work.path("back"), "checkpoint-000000000000050.h5"
+
+    def again(*options, ranks=1):
+        line = command(["run", model, "--restart", *options], ranks)
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+    def recorded():
+        with h5py.File(os.path.join(folder, "spikes.h5")) as file:
+            return file["spikes/E/timestamps"][:], file["spikes/E/node_ids"][:]
+
+    wanted = run(model, folder, "--set", "record.spikes=[{population: E, nodes: 0}]")
+    before = checkpoints(folder), len(recorded()[0])
+    done = again(os.path.join(folder, first), "--set", "record.traces.0.interval=1")
+    verdict.check(done.returncode == 3 and "choose a new folder" in done.stderr
+                  and (checkpoints(folder), len(recorded()[0])) == before,
+                  f"refused before anything is cut: {done.stderr.strip()}")
+    done = again(os.path.join(folder, first), "--duration", 18, ranks=2)
+    left = checkpoints(folder)
+    verdict.check(done.returncode == 0 and "2 later checkpoints are now named" in done.stderr
+                  and "checkpoint-000000000000150.h5.undone" in os.listdir(folder),
+                  f"later ones are set aside, then written anew: {left}, {done.stderr.strip()}")
+    done = again(folder)
+    times, nodes = recorded()
+    verdict.check(done.returncode == 0 and wanted["spike_digest"] in done.stdout
+                  and len(times) == wanted["spikes"] and set(nodes) == set(range(5)),
+                  f"and no spike is lost: {len(times)} of {wanted['spikes']} {done.stderr}")
+    again(os.path.join(folder, first), "--duration", 12)
+    done = again(folder)
+    verdict.check(done.returncode == 0 and len(recorded()[0]) == wanted["spikes"],
+                  "the folder goes on from where it went back to" + done.stderr)
+    done = again(os.path.join(folder, "checkpoint-000000000000150.h5.undone"), "--out",
+                 work.path("other"))
+    verdict.check(done.returncode == 0 and wanted["spike_digest"] in done.stdout,
+                  "what was set aside can be named, for another folder" + done.stderr)
+
+
 def check_summary(verdict, work):
     """What checkpoints cost, and the model that they belong to."""
     folder = work.path("cost")
@@ -242,6 +285,7 @@ def main():
     with Workspace() as work:
         check_changes(verdict, work)
         check_edge_file(verdict, work)
+        check_going_back(verdict, work)
         check_summary(verdict, work)
         check_refusals(verdict, work)
         check_save_and_go_on(verdict, work)

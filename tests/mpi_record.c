@@ -487,6 +487,7 @@ static void resume_as(const way *w, const way *again) {
     record_totals totals;
     own(&p, again);
     EXPECT(record_resume(comm, &m, in_folder("broken"), p.count, p.owned, &at, &p.record) == OK);
+    EXPECT(record_cut(p.record) == OK);
     go_on(&p, again, 200, 500);
     EXPECT(record_close(p.record, 500, &totals) == OK);
     check_totals(&m, &totals, &(way){often, blocks, 500, 100, again->size});
@@ -561,6 +562,7 @@ static void resume_what_was_cut(const model *m, const way *w, const record_posit
   record_totals totals;
   own(&p, w);
   EXPECT(record_resume(MPI_COMM_WORLD, m, in_folder("cut"), p.count, p.owned, at, &p.record) == OK);
+  EXPECT(record_cut(p.record) == OK);
   go_on(&p, w, 200, w->end);
   EXPECT(record_close(p.record, w->end, &totals) == OK);
   check_spikes(m, "cut", w);
