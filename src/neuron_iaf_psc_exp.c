@@ -57,7 +57,9 @@ enum { P22, P20, REST, RESET, THRESHOLD, REFRACTORY, DRIVE, P21_ex, P11_ex, P21_
 enum { P21 = P21_ex, P11 = P11_ex };
 
 static const char *check(const double *p, double dt) {
-  if (p[V_reset] >= p[V_th]) return "V_reset must be below V_th";
+  /* in single precision too: who is reset must not fire at once */
+  if ((float)p[V_reset] >= (float)p[V_th])
+    return "V_reset must be below V_th, by more than single precision rounds";
   if (p[t_ref] / dt > 1e9) return "t_ref must be at most 1e9 steps of dt";
   return NULL;
 }

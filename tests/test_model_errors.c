@@ -269,13 +269,18 @@ static const struct fault {
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: a step of dt cannot be "
      "computed with them in this precision: one is too small or too large beside the others"},
     {"reset_above_threshold", "V_reset: -65", "V_reset: -50",
-     "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th"},
+     "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
+     "than single precision rounds"},
+    {"reset_at_the_threshold_as_a_float", "V_reset: -65", "V_reset: -50.000001",
+     "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
+     "than single precision rounds"},
     {"reset_above_threshold_in_a_population", "{size: 20, neuron: cell}",
      "{size: 20, neuron: cell, parameters: {V_th: -70}}",
-     "bad.yaml:12: populations.I: parameters of iaf_psc_exp: V_reset must be below V_th"},
+     "bad.yaml:12: populations.I: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
+     "than single precision rounds"},
     {"reset_above_threshold_in_an_override", "{t_ref: 0}", "{V_reset: 0}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: V_reset must be below "
-     "V_th"},
+     "V_th, by more than single precision rounds"},
     {"one_to_one_of_unequal_sizes", "rule: fixed_indegree, indegree: 9", "rule: one_to_one",
      "bad.yaml:15: projections.0.rule: one_to_one joins E with 80 neurons to I with 20: sizes must "
      "be equal"},
