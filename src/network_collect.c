@@ -20,14 +20,26 @@ typedef struct {
   travelling_edge *edge;
 } travelling_edges;
 
-/* Divide `total` edges over the targets [low, high): halve the range, draw binomially how many
- * edges fall in the left half; walk only where this rank owns targets. heap: number of the tree's
- * node. */
+/* Divide `total` edges over the targets [low, high): halve the range, draw how many edges fall in
+ * the left half (binomially, or, where each pair has one at most, hypergeometrically); walk only
+ * where this rank owns targets. heap: number of the tree's node. */
 typedef struct {
   const network *n;
   int projection;
   uint32_t first_gid;
+  uint64_t sources; /* of a target, each of them once; 0: with multapses */
 } splitting;
+
+static uint64_t draw_left(const splitting *s, uint64_t heap, uint64_t left, uint64_t right,
+                          uint64_t total) {
+  const uint64_t seed = s->n->m->seed;
+  const uint32_t projection = (uint32_t)s->projection;
+  if (s->sources)
+    return random_hypergeometric(seed, RANDOM_SPLIT, projection, heap, left * s->sources,
+                                 right * s->sources, total);
+  return random_binomial(seed, RANDOM_SPLIT, projection, 0, heap, total,
+                         (double)left / (double)(left + right));
+}
 
 static void split_total(const splitting *s, uint64_t heap, uint32_t low, uint32_t high,
                         uint64_t total, uint32_t own, uint32_t own_end) {
@@ -38,8 +50,7 @@ static void split_total(const splitting *s, uint64_t heap, uint32_t low, uint32_
     return;
   }
   const uint32_t middle = low + (high - low) / 2;
-  const uint64_t left = random_binomial(s->n->m->seed, RANDOM_SPLIT, (uint32_t)s->projection, 0,
-                                        heap, total, (double)(middle - low) / (high - low));
+  const uint64_t left = draw_left(s, heap, middle - low, high - middle, total);
   uint32_t cut = own, end = own_end;
   while (cut < end) {
     const uint32_t probe = cut + (end - cut) / 2;
@@ -69,7 +80,9 @@ static void divide_total(network *n, int j) {
   const model_population *target = &n->m->population[p->target];
   n->projection[j].indegree = check_allocate(n->owned_count, sizeof(uint32_t));
   if (target->size == 0) return;
-  const splitting s = {n, j, target->first_gid};
+  const bool skips_self = !p->autapses && p->source == p->target;
+  const uint64_t sources = n->m->population[p->source].size - (skips_self ? 1 : 0);
+  const splitting s = {n, j, target->first_gid, p->multapses ? 0 : sources};
   split_total(&s, 1, 0, target->size, p->number, owned_from(n, target->first_gid),
               owned_from(n, target->first_gid + target->size));
 }

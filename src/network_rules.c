@@ -115,38 +115,6 @@ static void draw_bernoulli(const view *v, network_edges *edges) {
   }
 }
 
-/* A keyed bijection of [0, size): Feistel rounds over the next even number of bits, walked along
- * its cycle until it is back in the range (Black & Rogaway 2002). Four rounds are enough where
- * there are many pairs (Luby & Rackoff 1988); of few the choices would not be equally likely. */
-static uint64_t permute(const view *v, uint64_t size, uint64_t x) {
-  int half = 1;
-  while (half < 32 && (uint64_t)1 << 2 * half < size) half++;
-  const uint32_t mask = half == 32 ? UINT32_MAX : ((uint32_t)1 << half) - 1;
-  const uint32_t rounds = half < 10 ? 12 : 4;
-  do {
-    uint32_t left = (uint32_t)(x >> half) & mask, right = (uint32_t)x & mask;
-    for (uint32_t round = 0; round < rounds; round++) {
-      const random_words w = random_draw(v->n->m->seed, RANDOM_EDGE_MORE, (uint32_t)v->projection,
-                                         right, (uint64_t)1 << 40 | round);
-      const uint32_t mixed = left ^ (w.word[0] & mask);
-      left = right;
-      right = mixed;
-    }
-    x = (uint64_t)left << half | right;
-  } while (x >= size);
-  return x;
-}
-
-/* fixed_total without multapses: pair number q = target x sources + source has an edge where its
- * image under a permutation of all pairs is below the total: exactly `total` pairs have. */
-static void draw_total_distinct(const view *v, network_edges *edges) {
-  const uint64_t choice = v->sources - (v->skips_self ? 1 : 0);
-  const uint64_t pairs = choice * v->n->m->population[v->p->target].size;
-  for (uint32_t s = 0; s < choice; s++)
-    if (permute(v, pairs, v->node * choice + s) < v->p->number)
-      append_source(v, s + (v->skips_self && s >= v->node), edges);
-}
-
 static void append_all(const view *v, network_edges *edges) {
   for (uint32_t s = 0; s < v->sources; s++)
     if (!(v->skips_self && s == v->node)) append_source(v, s, edges);
@@ -156,22 +124,19 @@ void network_rule_draw(const network *n, int projection, uint32_t gid, bool full
                        network_edges *edges) {
   const view v = view_of(n, projection, gid);
   const size_t at = edges->count;
+  uint32_t count;
   if (v.sources == 0) return;
   switch (v.p->rule) {
   case RULE_FIXED_INDEGREE:
-    if (v.p->multapses) {
-      draw_multapses(&v, v.p->number, full, edges);
-      return;
-    }
-    draw_distinct(&v, (uint32_t)v.p->number, edges);
-    break;
   case RULE_FIXED_TOTAL:
+    count = v.p->rule == RULE_FIXED_INDEGREE
+                ? (uint32_t)v.p->number
+                : n->projection[projection].indegree[network_owned_index(n, gid)];
     if (v.p->multapses) {
-      draw_multapses(&v, n->projection[projection].indegree[network_owned_index(n, gid)], full,
-                     edges);
+      draw_multapses(&v, count, full, edges);
       return;
     }
-    draw_total_distinct(&v, edges);
+    draw_distinct(&v, count, edges);
     break;
   case RULE_PAIRWISE_BERNOULLI:
     draw_bernoulli(&v, edges);

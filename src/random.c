@@ -110,6 +110,13 @@ static uint64_t binomial_inversion(double u, uint64_t n, double p) {
   return k;
 }
 
+/* log(a! / b!), also where lgamma would lose the difference of large ones (Stirling's series). */
+static double log_factorials(double a, double b) {
+  if (a < 1000 || b < 1000) return lgamma(a + 1) - lgamma(b + 1);
+  const double d = a - b;
+  return (b + 0.5) * log1p(d / b) + d * log(a) - d + (1 / a - 1 / b) / 12;
+}
+
 /* Hormann 1993, "The generation of binomial random variates", algorithm BTRS; n p >= 10. */
 static uint64_t binomial_rejection(uint64_t seed, random_purpose purpose, uint32_t index,
                                    uint32_t who, uint64_t ordinal, uint64_t n, double p) {
@@ -117,7 +124,6 @@ static uint64_t binomial_rejection(uint64_t seed, random_purpose purpose, uint32
   const double b = 1.15 + 2.53 * deviation, a = -0.0873 + 0.0248 * b + 0.01 * p;
   const double c = size * p + 0.5, v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * deviation;
   const double odds = log(p / (1 - p)), mode = floor((size + 1) * p);
-  const double h = lgamma(mode + 1) + lgamma(size - mode + 1);
   for (uint32_t trial = 0;; trial++) {
     const uint64_t own = ordinal | (uint64_t)(trial / 2) << 40; /* two trials a draw */
     const random_words w = random_draw(seed, purpose, index, who, own);
@@ -126,7 +132,8 @@ static uint64_t binomial_rejection(uint64_t seed, random_purpose purpose, uint32
     const double us = 0.5 - fabs(u), k = floor((2 * a / us + b) * u + c);
     if (us >= 0.07 && v <= v_r) return (uint64_t)k;
     if (k < 0 || k > size) continue;
-    const double accept = h - lgamma(k + 1) - lgamma(size - k + 1) + (k - mode) * odds;
+    const double accept =
+        (k - mode) * odds - log_factorials(k, mode) - log_factorials(size - k, size - mode);
     if (log(v * alpha / (a / (us * us) + b)) <= accept) return (uint64_t)k;
   }
 }
@@ -140,4 +147,22 @@ uint64_t random_binomial(uint64_t seed, random_purpose purpose, uint32_t index, 
   const random_words w = random_draw(seed, purpose, index, who, ordinal);
   const uint64_t bits = (uint64_t)w.word[0] << 21 ^ w.word[1] >> 11;
   return binomial_inversion(((double)bits + 0.5) * 0x1p-53, n, p);
+}
+
+/* Given that two binomial numbers of the same probability sum to n, each is hypergeometric: draw
+ * the first, and take it as often as the second one is then n minus it, in units of its mode. */
+uint64_t random_hypergeometric(uint64_t seed, random_purpose purpose, uint32_t index,
+                               uint64_t ordinal, uint64_t good, uint64_t bad, uint64_t n) {
+  if (n == 0 || n == good + bad) return n == 0 ? 0 : good;
+  const double p = (double)n / (double)(good + bad), odds = log(p / (1 - p));
+  const double all = (double)bad, mode = fmin(floor((all + 1) * p), all);
+  for (uint32_t trial = 0;; trial += 2) {
+    const uint64_t k = random_binomial(seed, purpose, index, trial, ordinal, good, p);
+    if (k > n || n - k > bad) continue;
+    const double rest = (double)(n - k);
+    const double accept =
+        (rest - mode) * odds - log_factorials(rest, mode) - log_factorials(all - rest, all - mode);
+    const random_words w = random_draw(seed, purpose, index, trial + 1, ordinal);
+    if (log(random_unit(w.word[0])) <= accept) return k;
+  }
 }

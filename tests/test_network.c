@@ -171,6 +171,27 @@ static void fixed_total_is_the_sum(void **state) {
   assert_int_equal(wire(3, "B", "fixed_total, total: 1000000", true)->edges, 1000000);
 }
 
+/* 10^10 pairs: whatever took a nanosecond for each would take as long as all other tests. */
+static void a_total_without_multapses_costs_nothing_a_pair(void **state) {
+  (void)state;
+  model *m = sound("simulation: {dt: 0.1, duration: 1}\n"
+                   "populations: {A: {size: 100000, neuron: iaf_psc_exp}}\n"
+                   "projections: [{source: A, target: A, rule: fixed_total, total: 250000, "
+                   "multapses: false, autapses: false, weight: 1, delay: 1}]\n");
+  network *n = built(m);
+  size_t sum = 0;
+  network_edges edges = {0};
+  for (uint32_t g = 0; g < 100000; g++) {
+    edges.count = 0;
+    network_in_edges(n, g, &edges);
+    sum += edges.count;
+    for (size_t i = 0; i < edges.count; i++) assert_true(edges.source[i] != g);
+  }
+  assert_int_equal(sum, 250000);
+  case_free_edges(&edges);
+  done(m, n);
+}
+
 /* Of few pairs too: each of the 126 ways to choose 4 of 9 is as likely as the others. */
 static void a_total_without_multapses_is_any_choice_of_pairs(void **state) {
   (void)state;
@@ -577,6 +598,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(fixed_indegree_is_the_degree_of_each_target),
       cmocka_unit_test(fixed_outdegree_is_the_degree_of_each_source),
       cmocka_unit_test(fixed_total_is_the_sum),
+      cmocka_unit_test(a_total_without_multapses_costs_nothing_a_pair),
       cmocka_unit_test(a_total_without_multapses_is_any_choice_of_pairs),
       cmocka_unit_test(pairwise_bernoulli_joins_each_pair_on_its_own),
       cmocka_unit_test(partners_are_drawn_evenly),

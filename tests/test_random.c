@@ -164,18 +164,31 @@ static void the_quantile_inverts_the_normal_distribution(void **state) {
   assert_true(random_normal_quantile(0.5) == 0);
 }
 
-/* ---- binomial ------------------------------------------------------------------------------- */
+/* ---- binomial, hypergeometric --------------------------------------------------------------- */
 
 enum { DRAWS = 100000, BINS = 40 };
 
-static double log_probability(double n, double p, double k) {
-  return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p);
+typedef struct {
+  double mean, variance, least, most;
+  double n, p, good, bad; /* p for the binomial; good and bad for the hypergeometric, 0 without */
+} distribution;
+
+static double log_choose(double n, double k) {
+  return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
-/* Edges of bins about as likely as each other, from `low` on; share[b] of the bin below edge[b]. */
-static int make_bins(double n, double p, double *edge, double *share) {
-  const double mean = n * p, deviation = sqrt(n * p * (1 - p));
-  const double low = fmax(floor(mean - 9 * deviation), 0), high = fmin(mean + 9 * deviation + 9, n);
+static double log_probability(const distribution *d, double k) {
+  if (d->good > 0)
+    return log_choose(d->good, k) + log_choose(d->bad, d->n - k) -
+           log_choose(d->good + d->bad, d->n);
+  return log_choose(d->n, k) + k * log(d->p) + (d->n - k) * log1p(-d->p);
+}
+
+/* Edges of bins about as likely as each other; share[b] of the bin below edge[b]. */
+static int make_bins(const distribution *d, double *edge, double *share) {
+  const double mean = d->mean, deviation = sqrt(d->variance);
+  const double low = fmax(floor(mean - 9 * deviation), d->least);
+  const double high = fmin(mean + 9 * deviation + 9, d->most);
   int bins = 0;
   if (deviation > 1000) { /* the normal distribution, as good as 1e-3 deviations */
     double before = 0;
@@ -190,7 +203,7 @@ static int make_bins(double n, double p, double *edge, double *share) {
   }
   double sum = 0, left = 1;
   for (double k = low; k <= high && bins < BINS; k++) {
-    sum += exp(log_probability(n, p, k));
+    sum += exp(log_probability(d, k));
     if (sum < 1.0 / BINS || left - sum < 0.5 / BINS) continue;
     edge[bins] = k;
     share[bins++] = sum;
@@ -212,26 +225,70 @@ static double chi_square_deviate(int bins, const double *share, const double *se
   return (cbrt(sum / freedom) - (1 - 2 / (9 * freedom))) / sqrt(2 / (9 * freedom));
 }
 
-static void expect_binomial(uint64_t n, double p) {
+static void expect_drawn(const distribution *d, uint64_t (*draw)(const distribution *, uint32_t)) {
   double edge[BINS], share[BINS + 1], seen[BINS + 1] = {0}, sum = 0, squares = 0;
-  const double mean = (double)n * p, variance = mean * (1 - p);
-  const int bins = make_bins((double)n, p, edge, share);
+  const int bins = make_bins(d, edge, share);
   for (uint32_t i = 0; i < DRAWS; i++) {
-    const uint64_t k = random_binomial(11, RANDOM_SPLIT, 3, i, i % 7, n, p);
-    assert_true(k <= n);
+    const double k = (double)draw(d, i);
+    assert_true(k >= d->least && k <= d->most);
     int b = 0;
-    while (b < bins && (double)k > edge[b]) b++;
+    while (b < bins && k > edge[b]) b++;
     seen[b]++;
-    const double d = (double)k - mean;
-    sum += d;
-    squares += d * d;
+    sum += k - d->mean;
+    squares += (k - d->mean) * (k - d->mean);
   }
   if (bins > 0 && chi_square_deviate(bins, share, seen, DRAWS) > 4)
-    fail_msg("n %g, p %g: chi-square %g deviations off", (double)n, p,
-             chi_square_deviate(bins, share, seen, DRAWS));
-  assert_true(fabs(sum / DRAWS) < 4.5 * sqrt(variance / DRAWS));
-  const double excess = 2 + 1 / variance; /* of the fourth moment, an upper bound */
-  assert_true(fabs(squares / DRAWS - variance) < 4.5 * variance * sqrt(excess / DRAWS));
+    fail_msg("n %g, p %g, %g good, %g bad: chi-square %g deviations off", d->n, d->p, d->good,
+             d->bad, chi_square_deviate(bins, share, seen, DRAWS));
+  assert_true(fabs(sum / DRAWS) < 4.5 * sqrt(d->variance / DRAWS));
+  const double excess = 2 + 1 / d->variance; /* of the fourth moment, an upper bound */
+  assert_true(fabs(squares / DRAWS - d->variance) < 4.5 * d->variance * sqrt(excess / DRAWS));
+}
+
+static uint64_t draw_binomial(const distribution *d, uint32_t i) {
+  return random_binomial(11, RANDOM_SPLIT, 3, i, i % 7, (uint64_t)d->n, d->p);
+}
+
+static void expect_binomial(uint64_t n, double p) {
+  const double mean = (double)n * p;
+  const distribution d = {
+      .mean = mean, .variance = mean * (1 - p), .most = (double)n, .n = (double)n, .p = p};
+  expect_drawn(&d, draw_binomial);
+}
+
+static uint64_t draw_hypergeometric(const distribution *d, uint32_t i) {
+  return random_hypergeometric(11, RANDOM_SPLIT, 3, i, (uint64_t)d->good, (uint64_t)d->bad,
+                               (uint64_t)d->n);
+}
+
+static void expect_hypergeometric(double good, double bad, double n) {
+  const double all = good + bad, mean = n * good / all;
+  const distribution d = {.mean = mean,
+                          .variance = mean * (bad / all) * (all - n) / (all - 1),
+                          .least = fmax(0, n - bad),
+                          .most = fmin(n, good),
+                          .n = n,
+                          .good = good,
+                          .bad = bad};
+  expect_drawn(&d, draw_hypergeometric);
+}
+
+static void what_is_drawn_without_replacement_has_its_distribution(void **state) {
+  (void)state;
+  expect_hypergeometric(1, 1, 1);
+  expect_hypergeometric(3, 6, 4);
+  expect_hypergeometric(6, 3, 8);
+  expect_hypergeometric(500, 500, 300);
+  expect_hypergeometric(100, 10000, 9000);
+  expect_hypergeometric(10000, 77, 5000);
+  expect_hypergeometric(1e9, 1e9, 1000);
+  expect_hypergeometric(1e12, 1e12, 1e9);
+  expect_hypergeometric(1e14, 3e14, 1e12);
+  expect_hypergeometric(1e10, 1e10, 1.9e10);
+  assert_int_equal(random_hypergeometric(1, RANDOM_SPLIT, 0, 0, 5, 7, 0), 0);
+  assert_int_equal(random_hypergeometric(1, RANDOM_SPLIT, 0, 0, 5, 7, 12), 5);
+  assert_int_equal(random_hypergeometric(1, RANDOM_SPLIT, 0, 0, 0, 7, 3), 0);
+  assert_int_equal(random_hypergeometric(1, RANDOM_SPLIT, 0, 0, 7, 0, 3), 3);
 }
 
 static void binomials_of_few_expected_successes_have_their_distribution(void **state) {
@@ -253,6 +310,7 @@ static void binomials_of_many_expected_successes_have_their_distribution(void **
   expect_binomial(1000000, 0.25);
   expect_binomial(299000000, 0.5);
   expect_binomial(1000000000000, 1.0 / 3);
+  expect_binomial(100000000000000, 0.0025);
 }
 
 static void binomials_at_the_ends_are_certain(void **state) {
@@ -307,6 +365,7 @@ int main(void) {
       cmocka_unit_test(binomials_of_few_expected_successes_have_their_distribution),
       cmocka_unit_test(binomials_of_many_expected_successes_have_their_distribution),
       cmocka_unit_test(binomials_at_the_ends_are_certain),
+      cmocka_unit_test(what_is_drawn_without_replacement_has_its_distribution),
       cmocka_unit_test(a_total_that_is_split_keeps_its_sum_and_shares_it_evenly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
