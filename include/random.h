@@ -56,7 +56,7 @@ LOCAL double random_normal_probability(double z);
 LOCAL uint64_t random_binomial(uint64_t seed, random_purpose purpose, uint32_t index, uint32_t who,
                                uint64_t ordinal, uint64_t n, double p);
 /* Number of the good ones among n drawn without replacement from `good` and `bad`; n <= good + bad
- * < 2^53. Pure function as above, of all `who`. */
+ * < 2^64, n < 2^53. Pure function as above, of all `who`. */
 LOCAL uint64_t random_hypergeometric(uint64_t seed, random_purpose purpose, uint32_t index,
                                      uint64_t ordinal, uint64_t good, uint64_t bad, uint64_t n);
 

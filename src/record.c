@@ -236,7 +236,6 @@ err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t co
 }
 
 err record_cut(record *r) {
-  err e = OK;
   for (int p = 0; p < r->m->populations; p++) {
     if (r->series[p] < 0) continue;
     record_file_truncate(r->spikes_file, r->series[p], r->position.recorded[p]);
@@ -244,7 +243,7 @@ err record_cut(record *r) {
   }
   record_file_flush(r->spikes_file);
   if (!r->traces_file) return OK;
-  e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
+  const err e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
   record_file_flush(r->traces_file);
   return e;
 }
