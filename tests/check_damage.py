@@ -82,8 +82,8 @@ def main():
                           f"{name}: the older one is taken, the damaged one named, the end the same"
                           + ("" if done.returncode == 0 else done.stdout + done.stderr))
         for step in (100, 150):
-            with open(checkpoint(work.path("folder1"), step), "r+b") as file:
-                file.truncate(5000)
+            with open(checkpoint(work.path("folder1"), step), "wb") as file:
+                file.write(whole[:5000])
         done = subprocess.run(command(["run", "--restart", work.path("folder1")]),
                               capture_output=True, text=True, timeout=60, check=False)
         verdict.check(done.returncode == 2 and "none of the checkpoints" in done.stderr,

@@ -479,7 +479,8 @@ def check_bad_input(verdict, work):
         verdict.check(done.returncode == 2 and words in done.stderr
                       and done.stderr.count("shinkei: error") == 1,
                       f"refused: {words}" + ("" if words in done.stderr else f"; said {done.stderr}"))
-    for out, words in ((work.path("absent/a.json"), "absent: No such file"), (work.path("."), "it is a folder")):
+    for out, words in ((work.path("absent/a.json"), "a.json cannot be written: No such file"),
+                       (work.path("."), "cannot be written: Is a directory")):
         done = phi("--table", work.path("not_read.json"), "--out", out)
         verdict.check(done.returncode == 3 and words in done.stderr, f"before anything is read: {words}")
     done = phi("--spikes", few, "--nodes", "0-2", "--bin", "30", "--window", "100", "--out", work.path("few30.h5"))
