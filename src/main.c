@@ -1,5 +1,6 @@
 #include "check.h"
 #include "commands.h"
+#include "stop.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -65,6 +66,8 @@ int main(int argc, char **argv) {
   }
   /* ROMIO writes to shared files faster than Open MPI's own layer, and leaves nothing in /tmp. */
   setenv("OMPI_MCA_io", "romio321", 0);
+  /* MPI takes its time: who asks a run to save or end meanwhile is not to kill it. */
+  if (argc > 1 && !strcmp(argv[1], "run")) stop_listen(false);
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
     return ERR_ENVIRONMENT;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
