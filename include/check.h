@@ -51,7 +51,8 @@ LOCAL void *check_allocate_huge(size_t count, size_t size);
  * *capacity [elements] is updated; new elements are not zeroed. Returns the (moved) array.   */
 LOCAL void *check_grow(void *array, size_t *capacity, size_t needed, size_t size);
 
-/* ERR_ENVIRONMENT where a file of this path cannot be opened for writing; it is left as it was. */
+/* ERR_ENVIRONMENT where a file of this path cannot be opened for writing; it is left as it was. One
+ * that is not there is there for a moment: only one rank may ask. */
 LOCAL err check_writable_file(const char *path);
 
 /* Whether what is there is no file but a folder, a device or a pipe, whose opening could wait for

@@ -132,7 +132,7 @@ static err divide_time(recording *r) {
 
 static err open_recording(recording *r) {
   const bool spikes = r->o->source == SOURCE_SPIKES;
-  err e = phi_options_out(r->o);
+  err e = r->rank == 0 ? phi_options_out(r->o) : OK;
   if (!e)
     e = spikes ? phi_spikes_read_file(r->o->path, &r->spikes)
                : phi_series_read(r->o->path, &r->series);
