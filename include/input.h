@@ -34,13 +34,15 @@ LOCAL void input_block_free(input_block *b);
 
 /* Draw the Poisson trains of the steps to come with this seed instead of the model's.         */
 LOCAL void input_set_seed(input_block *b, uint64_t seed);
-/* Prepare step: draws, and whether currents changed. Steps ascend by one; any first step.    */
-LOCAL void input_begin_step(input_block *b, int64_t step);
+/* Prepare step: its currents, and what arrives in step `arrivals`, which is the same, the one
+ * before it, or INPUT_NOTHING. Quickest where both ascend by one. */
+enum { INPUT_NOTHING = -1 };
+LOCAL void input_begin_step(input_block *b, int64_t step, int64_t arrivals);
 /* Draw a little of the Poisson trains of steps to come; false where there is nothing to draw. By
  * any thread, whatever others do with the block: for threads that wait. */
 LOCAL bool input_draw_ahead(input_block *b);
-/* Add the input of this step to receptor r of neurons first .. first + count - 1 (one population):
- * to[i] += sum of weights, in single or double precision as the model says.                  */
+/* Add the input that arrives now to receptor r of neurons first .. first + count - 1 (one
+ * population): to[i] += sum of weights, in single or double precision as the model says. */
 LOCAL void input_add(input_block *b, int receptor, uint32_t first, uint32_t count, void *to);
 /* The same input, up to INPUT_CHUNK neurons, as an update takes it: all of *arrivals but sum and
  * scale. Arrays are borrowed until the receptor is asked for again. Whether any neuron of them may

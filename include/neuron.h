@@ -42,6 +42,7 @@ typedef struct {
   const double *constants; /* made by compile()                                       */
   const void *current;     /* real[count] [pA or mV]: DC input                        */
   bool bare;               /* current and all that is added are 0, and may be left out */
+  bool late;               /* the arrivals are those of the step before, taken before the step */
   uint32_t *fired;         /* out: [count] places of the neurons that fire, ascending */
 } neuron_segment;
 
@@ -61,6 +62,10 @@ typedef struct {
   /* Nothing outlasts a step: currents, and input that belongs to the initial state, would do
    * nothing, so that a model which asks for them is refused                                */
   bool memoryless;
+  /* What arrives in a step only changes states of which the step itself makes no more use, so that
+   * the update of the next one can take it (segment's `late`): the receptors' states lack it
+   * meanwhile. */
+  bool takes_late;
   /* Check parameters against each other: NULL if they are sound, else what is allowed.     */
   const char *(*check)(const double *parameter, double dt);
   /* Parameters (table order) -> constants of the update. dt in ms.                         */

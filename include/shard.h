@@ -42,7 +42,9 @@ typedef struct {
   const network *n;
   MPI_Comm comm;
   int threads, blocks;
-  int window;         /* steps from one exchange to the next, at most: no delay is shorter */
+  int late;   /* 1: updates take what arrived in the step before; 0: what arrives in theirs */
+  int window; /* steps from one exchange to the next, at most: what fires in one of them
+                 reaches no update of another */
   shard_block *block; /* [blocks]; thread t works on blocks t, t + threads, ... */
   uint32_t neurons;
   uint32_t *gid;                  /* [neurons] local order */

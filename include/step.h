@@ -1,8 +1,10 @@
-/* step.h - the heart: update || exchange || deliver, step after step. Spikes are exchanged as often
- * as the shortest delay asks for.
+/* step.h - the heart: update || exchange || deliver, step after step. Spikes are exchanged as
+ * seldom as the shortest delay allows.
  *
  * Step s (from 1) ends at time s * dt. A spike of step s reaches a target over a synapse of d steps
- * in step s + d.                                                                                 */
+ * in step s + d. Where no neuron answers it in that step, its update is the first that needs to
+ * know: the windows between exchanges are a step longer than the shortest delay (shard.h, `late`).
+ */
 #ifndef SHINKEI_STEP_H
 #define SHINKEI_STEP_H
 

@@ -34,10 +34,10 @@ struct input_block {
   uint32_t neurons;
   int inputs;
   block_input *input;
-  int64_t step;
-  bool driven;   /* is any current on? */
-  void *current; /* real[neurons] */
-  void *none;    /* real[INPUT_CHUNK] zeros */
+  int64_t step, arrivals; /* under way: of the currents, of all else */
+  bool driven;            /* is any current on? */
+  void *current;          /* real[neurons] */
+  void *none;             /* real[INPUT_CHUNK] zeros */
   /* what input_arrivals lends: real and uint8_t[NEURON_RECEPTORS_MAX][INPUT_CHUNK] */
   double *added;
   uint8_t *covered;
@@ -119,7 +119,7 @@ static void list_drawn(input_block *b, const uint32_t *gid) {
 
 /* The counts of the step under way from row `row` on. */
 static const void *counts_at(const input_block *b, size_t row) {
-  return input_draw_counts(&b->draw, (int)(b->step % POISSON_STEPS), row);
+  return input_draw_counts(&b->draw, (int)(b->arrivals % POISSON_STEPS), row);
 }
 
 typedef struct {
@@ -164,6 +164,7 @@ input_block *input_block_create(const model *m, uint32_t neurons, const uint32_t
   b->m = m;
   b->neurons = neurons;
   b->step = -1;
+  b->arrivals = INPUT_NOTHING;
   add_inputs(b, gid);
   list_drawn(b, gid);
   add_events(b, gid, events, event);
@@ -217,18 +218,23 @@ void input_set_seed(input_block *b, uint64_t seed) { input_draw_seed(&b->draw, s
 
 bool input_draw_ahead(input_block *b) { return input_draw_help(&b->draw); }
 
-void input_begin_step(input_block *b, int64_t step) {
-  const bool follows = b->step == step - 1;
-  bool changed = !follows;
-  b->step = step;
-  for (int k = 0; k < b->inputs; k++)
-    changed = changed || step - 1 == b->input[k].start || step - 1 == b->input[k].stop;
-  if (changed) set_currents(b);
-  input_draw_take(&b->draw, step / POISSON_STEPS);
+static void begin_arrivals(input_block *b, int64_t step) {
+  const bool follows = b->arrivals == step - 1;
+  b->arrivals = step;
+  if (step != INPUT_NOTHING) input_draw_take(&b->draw, step / POISSON_STEPS);
   b->event_low = follows ? b->event_high : 0;
   while (b->event_low < b->events && b->event[b->event_low].step < step) b->event_low++;
   b->event_high = b->event_low;
   while (b->event_high < b->events && b->event[b->event_high].step == step) b->event_high++;
+}
+
+void input_begin_step(input_block *b, int64_t step, int64_t arrivals) {
+  bool changed = b->step != step - 1;
+  b->step = step;
+  for (int k = 0; k < b->inputs; k++)
+    changed = changed || step - 1 == b->input[k].start || step - 1 == b->input[k].stop;
+  if (changed) set_currents(b);
+  begin_arrivals(b, arrivals);
 }
 
 /* First span that ends after neuron `first`. */
@@ -268,7 +274,7 @@ static void add_counts(const input_block *b, const void *counts, uint32_t n, dou
 }
 
 static bool is_drawn(const input_block *b, const block_input *in, int receptor) {
-  return in->table.cumulative && in->receptor == receptor && is_active(in, b->step);
+  return in->table.cumulative && in->receptor == receptor && is_active(in, b->arrivals);
 }
 
 /* Add what a Poisson input gives to neurons first .. first + count - 1. */
@@ -358,7 +364,7 @@ bool input_arrivals(input_block *b, int population, int receptor, uint32_t first
   arrivals->counts = b->none;
   arrivals->weight = 0;
   arrivals->added = b->none;
-  if (in && is_active(in, b->step)) {
+  if (in && is_active(in, b->arrivals)) {
     arrivals->counts = counts_of(b, in, first, count, b->covered + at);
     arrivals->weight = in->weight;
   }

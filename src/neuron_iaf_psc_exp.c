@@ -8,7 +8,8 @@
  *   dV/dt = -(V - E_L)/tau_m + (I_ex + I_in + I_e)/C_m,   dI_x/dt = -I_x/tau_syn_x
  * Rotter & Diesmann 1999, Biol Cybern 81:381, eq. 13; Tsodyks, Uziel & Markram 2000.
  * Order within a step: V from the currents of the step before (held while refractory), decay of the
- * currents, arriving input, threshold.
+ * currents, arriving input, threshold. Input is no concern of the threshold's, so that the next
+ * step can take it as well; the bits are the same.
  *
  * iaf_psc_exp_shared is the same neuron where both time constants are equal: the currents are one,
  * I_syn, which spares a third of the memory that passes by in a step. */
@@ -105,29 +106,37 @@ static void compile(const double *p, double dt, double *c) {
   any |= potential >= threshold
 
 /* A step of neuron i; `driven` and `added` are what the bare case leaves out. */
-#define STEP(real, driven, added)                                                                  \
-  MEMBRANE_STEP(real, ex[i] * p21_ex + in[i] * p21_in + driven);                                   \
+#define STEP(real, late, driven, added)                                                            \
   ARRIVALS_TAKE(real, arrived_ex, ex, i, added);                                                   \
   ARRIVALS_TAKE(real, arrived_in, in, i, added);                                                   \
-  ex[i] = ex[i] * p11_ex + arrived_ex;                                                             \
-  in[i] = in[i] * p11_in + arrived_in
-#define SHARED_STEP(real, driven, added)                                                           \
-  MEMBRANE_STEP(real, ex[i] * p21_ex + driven);                                                    \
+  const real i_ex = late ? ex[i] + arrived_ex : ex[i], i_in = late ? in[i] + arrived_in : in[i];   \
+  MEMBRANE_STEP(real, driven + (i_ex * p21_ex + i_in * p21_in));                                   \
+  ex[i] = late ? i_ex * p11_ex : i_ex * p11_ex + arrived_ex;                                       \
+  in[i] = late ? i_in * p11_in : i_in * p11_in + arrived_in
+#define SHARED_STEP(real, late, driven, added)                                                     \
   ARRIVALS_TAKE(real, arrived, ex, i, added);                                                      \
-  ex[i] = ex[i] * p11_ex + arrived
+  const real i_syn = late ? ex[i] + arrived : ex[i];                                               \
+  MEMBRANE_STEP(real, driven + i_syn * p21_ex);                                                    \
+  ex[i] = late ? i_syn * p11_ex : i_syn * p11_ex + arrived
+#define BLOCK_STEPS(real, step, late)                                                              \
+  if (bare)                                                                                        \
+    for (int i = first; i < end; i++) {                                                            \
+      step(real, late, constant, ARRIVALS_BARE);                                                   \
+    }                                                                                              \
+  else                                                                                             \
+    for (int i = first; i < end; i++) {                                                            \
+      step(real, late, (constant + current[i] * p20), ARRIVALS_ADDED);                             \
+    }
 #define ALL_STEPS(real, step)                                                                      \
   int fires = 0;                                                                                   \
   for (int first = 0, end; first < count; first = end) {                                           \
     int32_t any = 0;                                                                               \
     end = neuron_block_end(first, count);                                                          \
-    if (bare)                                                                                      \
-      for (int i = first; i < end; i++) {                                                          \
-        step(real, constant, ARRIVALS_BARE);                                                       \
-      }                                                                                            \
-    else                                                                                           \
-      for (int i = first; i < end; i++) {                                                          \
-        step(real, (constant + current[i] * p20), ARRIVALS_ADDED);                                 \
-      }                                                                                            \
+    if (late) {                                                                                    \
+      BLOCK_STEPS(real, step, true);                                                               \
+    } else {                                                                                       \
+      BLOCK_STEPS(real, step, false);                                                              \
+    }                                                                                              \
     if (!any) continue;                                                                            \
     uint8_t flag[NEURON_BLOCK];                                                                    \
     for (int i = first; i < end; i++) flag[i - first] = v[i] >= threshold;                         \
@@ -142,7 +151,7 @@ static void compile(const double *p, double dt, double *c) {
   VECTOR_CLONES static int name##_kernel(                                                          \
       int count, const double *c, real *restrict v, real *restrict ex, real *restrict in,          \
       const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex),                    \
-      ARRIVALS_PARAMETERS(real, whole, in), bool bare, const real *restrict current,               \
+      ARRIVALS_PARAMETERS(real, whole, in), bool bare, bool late, const real *restrict current,    \
       uint32_t *restrict fired) {                                                                  \
     CONSTANTS(real);                                                                               \
     const real p21_in = (real)c[P21_in], p11_in = (real)c[P11_in];                                 \
@@ -151,18 +160,18 @@ static void compile(const double *p, double dt, double *c) {
   VECTOR_CLONES static int name##_shared_kernel(                                                   \
       int count, const double *c, real *restrict v, real *restrict ex,                             \
       const uint8_t *restrict refractory, ARRIVALS_PARAMETERS(real, whole, ex), bool bare,         \
-      const real *restrict current, uint32_t *restrict fired) {                                    \
+      bool late, const real *restrict current, uint32_t *restrict fired) {                         \
     CONSTANTS(real);                                                                               \
     ALL_STEPS(real, SHARED_STEP);                                                                  \
   }                                                                                                \
   static int name(const neuron_segment *s) {                                                       \
     return name##_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn_ex],                \
                          s->state[I_syn_in], s->refractory, ARRIVALS_ARGUMENTS(real, s, 0),        \
-                         ARRIVALS_ARGUMENTS(real, s, 1), s->bare, s->current, s->fired);           \
+                         ARRIVALS_ARGUMENTS(real, s, 1), s->bare, s->late, s->current, s->fired);  \
   }                                                                                                \
   static int name##_shared(const neuron_segment *s) {                                              \
     return name##_shared_kernel(s->count, s->constants, s->state[V_m], s->state[I_syn],            \
-                                s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), s->bare,            \
+                                s->refractory, ARRIVALS_ARGUMENTS(real, s, 0), s->bare, s->late,   \
                                 s->current, s->fired);                                             \
   }                                                                                                \
   static void name##_impose(const neuron_segment *s, int i) {                                      \
@@ -187,6 +196,7 @@ const neuron_model neuron_iaf_psc_exp = {
     .receptor_positive = 0,
     .receptor_negative = 1,
     .receptor_state = receptor_state,
+    .takes_late = true,
     .check = check,
     .compile = compile,
     .refractory_steps = REFRACTORY,
@@ -207,6 +217,7 @@ const neuron_model neuron_iaf_psc_exp_shared = {
     .receptor_positive = 0,
     .receptor_negative = 0,
     .receptor_state = receptor_state,
+    .takes_late = true,
     .check = check,
     .compile = compile_shared,
     .refractory_steps = REFRACTORY,

@@ -111,7 +111,7 @@ static void initialise(shard *s) {
 /* Inputs of step 0 belong to the initial state. */
 static void add_input_of_step_0(shard *s, shard_block *b) {
   const bool wide = s->m->double_precision;
-  input_begin_step(b->input, 0);
+  input_begin_step(b->input, 0, 0);
   for (int k = 0; k < b->segments; k++) {
     const shard_segment *g = &b->segment[k];
     const neuron_model *neuron = s->m->population[g->population].neuron;
@@ -157,9 +157,18 @@ static uint32_t *list_needed(const shard *s, size_t *count) {
   return needed;
 }
 
+/* Whether updates can take what arrived in the step before. Traces are of whole states, with all
+ * that has arrived. */
+static bool is_late(const model *m) {
+  bool late = m->trace_records == 0;
+  for (int p = 0; p < m->populations; p++) late = late && m->population[p].neuron->takes_late;
+  return late;
+}
+
 static void choose_window(shard *s) {
-  const int shortest = network_min_delay(s->n), most = exchange_steps_at_once(s->exchange);
-  s->window = shortest < most ? shortest : most;
+  s->late = is_late(s->m);
+  const int most = exchange_steps_at_once(s->exchange), known = network_min_delay(s->n) + s->late;
+  s->window = known < most ? known : most;
   for (int k = 0; k < s->blocks; k++)
     s->block[k].spikes_until = check_allocate((size_t)s->window, sizeof *s->block[k].spikes_until);
 }

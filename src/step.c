@@ -13,14 +13,15 @@
 struct stepper {
   shard *s;
   record *r;
-  int64_t done;
+  int64_t done;          /* states have all that arrived until then */
   int64_t arrived_first; /* steps whose spikes were exchanged last, and are not delivered yet */
   int arrived_steps;
   size_t fired_capacity;
   uint32_t *fired_local; /* own spikes of a window, step after step */
   size_t *fired;         /* [window] how many of each step */
-  step_spikes *history;  /* [max_delay] own spikes, step s at s mod max_delay */
-  step_spikes *ordered;  /* [max_delay] */
+  int remembered;
+  step_spikes *history; /* [remembered] own spikes, step s at s mod remembered */
+  step_spikes *ordered; /* [max_delay] */
   double *trace;
   step_times times;
   uint64_t spikes;
@@ -36,11 +37,12 @@ static double now(void) {
 
 stepper *step_create(shard *s, record *r) {
   stepper *w = check_allocate(1, sizeof *w);
-  const size_t delays = (size_t)network_max_delay(s->n);
+  const int delays = network_max_delay(s->n);
   w->s = s;
   w->r = r;
-  w->history = check_allocate(delays, sizeof *w->history);
-  w->ordered = check_allocate(delays, sizeof *w->ordered);
+  w->remembered = delays > s->window ? delays : s->window;
+  w->history = check_allocate((size_t)w->remembered, sizeof *w->history);
+  w->ordered = check_allocate((size_t)delays, sizeof *w->ordered);
   w->fired = check_allocate((size_t)s->window, sizeof *w->fired);
   size_t traced = 0;
   if (r) record_traced(r, &traced);
@@ -51,7 +53,7 @@ stepper *step_create(shard *s, record *r) {
 
 void step_free(stepper *w) {
   if (!w) return;
-  for (int k = 0; k < network_max_delay(w->s->n); k++) free(w->history[k].gid);
+  for (int k = 0; k < w->remembered; k++) free(w->history[k].gid);
   free(w->history);
   free(w->ordered);
   free(w->fired_local);
@@ -71,7 +73,7 @@ static size_t spikes_of(const shard_block *b, int k, size_t *first) {
  * `before`, and kept in the history. Returns how many there are now. */
 static size_t collect_step(stepper *w, int64_t step, int k, size_t before) {
   shard *s = w->s;
-  step_spikes *kept = &w->history[step % network_max_delay(s->n)];
+  step_spikes *kept = &w->history[step % w->remembered];
   size_t count = 0, first;
   for (int i = 0; i < s->blocks; i++) count += spikes_of(&s->block[i], k, &first) - first;
   w->fired_local =
@@ -103,7 +105,7 @@ static void collect(stepper *w, int64_t first, int64_t last) {
 static void keep_record(stepper *w, int64_t first, int64_t last) {
   if (!w->r) return;
   for (int64_t step = first; step <= last; step++) {
-    const step_spikes *kept = &w->history[step % network_max_delay(w->s->n)];
+    const step_spikes *kept = &w->history[step % w->remembered];
     record_spikes(w->r, step, kept->count, kept->gid);
   }
   if (!record_trace_due(w->r, last)) return;
@@ -125,7 +127,7 @@ static int64_t window_end(const stepper *w, int64_t first, int64_t last) {
   return end;
 }
 
-/* Let the newest spikes wait for what they bring from this step on. */
+/* Let the newest spikes wait for what they bring from this step on. Once a block and exchange. */
 static void note_newest(const stepper *w, synapse_block *b, int64_t step) {
   for (int i = 0; i < w->arrived_steps; i++) {
     size_t count;
@@ -159,27 +161,33 @@ static void spent(stopwatch *t, double *on) {
   t->mark = then;
 }
 
+static void deliver_all(shard_block *b, int64_t arrivals) {
+  synapse_deliver(&b->synapses, arrivals);
+  b->events += synapse_finish(&b->synapses, arrivals);
+}
+
 /* One block's way through the window. */
 static void take_block(stepper *w, int thread, shard_block *b, int64_t first, int64_t last,
                        stopwatch *t) {
-  note_newest(w, &b->synapses, first);
+  note_newest(w, &b->synapses, first - w->s->late);
   for (int64_t step = first; step <= last; step++) {
-    synapse_deliver(&b->synapses, step);
-    b->events += synapse_finish(&b->synapses, step);
+    const int64_t arrivals = step - w->s->late;
+    deliver_all(b, arrivals);
     spent(t, &t->times.deliver);
-    step_update(w->s, b, step, (int)(step - first));
+    step_update(w->s, b, step, arrivals > w->done ? arrivals : INPUT_NOTHING, (int)(step - first));
     spent(t, &t->times.update);
     if (thread == 0) watchdog_alive("update");
   }
 }
 
-/* One thread's way through a window of steps first .. last, which no spike of theirs reaches:
+/* One thread's way through a window of steps first .. last, which no spike of theirs reaches. What
+ * a step takes arrives in it, or in the one before (`late`):
  *
- *   deliver    runs due in the first step of all spikes but the newest || their exchange is under
- * way exchange   first thread: the spikes of the window before arrive
+ *   deliver    what the first step takes of spikes that are not new || the new ones are exchanged
+ *   exchange   first thread: the spikes of the window before have arrived
  *   ---------- barrier
  *   block by block, step by step:
- *     deliver  runs due that are not delivered yet
+ *     deliver  what the step takes and is not delivered yet
  *     update   neurons take the step; the block lists who fired
  *   ---------- barrier
  *   collect    first thread: record, post the exchange                 || others deliver already
@@ -193,7 +201,8 @@ static void take_window(stepper *w, int thread, int64_t first, int64_t last, boo
   waiting_thread self = {s, thread};
   int block = thread;
   if (thread == 0) watchdog_phase("deliver");
-  for (; block < s->blocks; block += s->threads) synapse_deliver(&s->block[block].synapses, first);
+  for (; block < s->blocks; block += s->threads)
+    synapse_deliver(&s->block[block].synapses, first - s->late);
   spent(t, &t->times.deliver);
   if (thread == 0 && under_way) {
     watchdog_phase("exchange");
@@ -214,7 +223,14 @@ static void take_window(stepper *w, int thread, int64_t first, int64_t last, boo
   spent(t, &t->times.record);
 }
 
-/* On entry and exit the spikes of the last window have arrived but are not delivered. */
+/* What has arrived in `last` is left for an update that is not to follow now. */
+static void take_late(const stepper *w, shard_block *b, int64_t last) {
+  note_newest(w, &b->synapses, last);
+  deliver_all(b, last);
+  step_update_take(w->s, b, last);
+}
+
+/* On exit the spikes of the last window have arrived, but the blocks do not know of them. */
 static void take_steps(stepper *w, int thread, int64_t first, int64_t last) {
   stopwatch t = {.mark = now()};
   for (int64_t step = first, end; step <= last; step = end + 1) {
@@ -238,10 +254,14 @@ void step_run(stepper *w, int64_t last) {
     const unsigned before = vector_flush_subnormals();
     const int thread = omp_get_thread_num();
     take_steps(w, thread, w->done + 1, last);
-    for (int k = thread; k < w->s->blocks; k += w->s->threads)
+#pragma omp barrier
+    for (int k = thread; k < w->s->blocks; k += w->s->threads) {
+      if (w->s->late) take_late(w, &w->s->block[k], last);
       step_update_end(w->s, &w->s->block[k], last);
+    }
     vector_restore(before);
   }
+  if (w->s->late) w->arrived_steps = 0;
   w->done = last;
 }
 
@@ -255,7 +275,7 @@ const step_spikes *step_under_way(const stepper *w, int *count) {
   const int delays = network_max_delay(w->s->n);
   *count = 0;
   for (int64_t step = w->done - delays + 1; step <= w->done; step++)
-    if (step >= 1) w->ordered[(*count)++] = w->history[step % delays];
+    if (step >= 1) w->ordered[(*count)++] = w->history[step % w->remembered];
   return w->ordered;
 }
 
@@ -294,7 +314,7 @@ void step_resume(stepper *w, int64_t done, int count, const step_spikes *spikes)
   w->done = done;
   w->arrived_steps = 0;
   for (int64_t step = done - delays + 1 > 1 ? done - delays + 1 : 1; step <= done; step++) {
-    step_spikes *kept = &w->history[step % delays];
+    step_spikes *kept = &w->history[step % w->remembered];
     kept->step = step;
     kept->count = 0;
     for (int i = 0; i < count; i++) {

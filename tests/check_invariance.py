@@ -6,6 +6,8 @@ import os
 import shutil
 import sys
 
+import h5py
+
 from program import SOURCE, Verdict, Workspace, record_of, run, same_record
 
 RANKS, THREADS = (1, 2, 3, 4), (1, 2)
@@ -32,12 +34,14 @@ def check_model(verdict, work, name, model, *options):
                               f"{where}: digest {summary['spike_digest']}")
 
 
-def balanced(delay, interval=None):
-    """A balanced network with one delay [ms]; an interval [ms] at which potentials are recorded."""
+def balanced(delay, interval=None, relay=False):
+    """A balanced network with one delay [ms]; an interval [ms] at which potentials are recorded; a
+    population that fires in the step in which input arrives, and gets none."""
     model = {"simulation": {"dt": 0.1, "duration": 100, "seed": 3}, "populations": {}, "projections": [],
              "inputs": [], "record": {"spikes": "all"}}
-    for name, size in (("E", 800), ("I", 200)):
-        model["populations"][name] = {"size": size, "neuron": "iaf_psc_exp"}
+    for name, size, tau in (("E", 800, 2), ("I", 200, 3)):
+        model["populations"][name] = {"size": size, "neuron": "iaf_psc_exp",
+                                      "parameters": {"tau_syn_in": tau}}
         model["inputs"].append({"type": "poisson", "target": name, "rate": 9000, "weight": 45})
         for source, indegree, weight in (("E", 80, 30), ("I", 20, -180)):
             model["projections"].append({"source": source, "target": name, "rule": "fixed_indegree",
@@ -45,27 +49,44 @@ def balanced(delay, interval=None):
     if interval:
         model["record"]["traces"] = [{"population": "E", "nodes": [5, 700], "variables": ["V_m"],
                                       "interval": interval}]
+    if relay:
+        model["populations"]["relay"] = {"size": 3, "neuron": "parrot"}
     return model
 
 
+def final_state(out):
+    """{path: array} of the balanced network's neurons in the checkpoint at the end."""
+    state = {}
+    with h5py.File(os.path.join(out, "checkpoint-000000000001000.h5"), "r") as file:
+        for name in ("E", "I"):
+            state |= {f"{name}/{key}": data[:] for key, data in file["neurons"][name].items()}
+    return state
+
+
 def check_exchange(verdict, work):
-    """Spikes are sent every shortest delay, and when potentials are recorded."""
+    """Spikes are sent once in every shortest delay and a step; without the step where a neuron may
+    answer input in the step in which it arrives, or where traces are recorded, and then when one is
+    due. The spikes are the same, and the state at the end."""
     for delay in (0.1, 1.5):
-        found = {}
-        for interval, every in ((None, delay), (0.7, min(0.7, delay)), (0.1, 0.1)):
-            model = work.write_model("balanced.yaml", balanced(delay, interval))
+        digests, first = set(), None
+        for how, every in (({}, delay + 0.1), ({"relay": True}, delay),
+                           ({"interval": 0.7}, min(0.7, delay)), ({"interval": 0.1}, 0.1)):
+            model = work.write_model("balanced.yaml", balanced(delay, **how))
             for ranks, threads in ((1, 1), (1, 2), (2, 1), (3, 2)):
                 out = work.path("out")
-                summary = run(model, out, ranks=ranks, threads=threads)
+                summary = run(model, out, "--checkpoint-at-end", ranks=ranks, threads=threads)
+                state = final_state(out)
                 shutil.rmtree(out)
-                found[interval, ranks, threads] = summary["spike_digest"]
+                digests.add(summary["spike_digest"])
+                first = first or state
                 sent = summary["messages"] / (ranks * (ranks - 1)) if ranks > 1 else 0
                 least = 100 / every if ranks > 1 else 0
+                where = f"delay {delay} ms, {how}, {ranks} ranks x {threads} threads"
                 verdict.check(least <= sent <= 1.2 * least + 10 and summary["spikes"] > 500,
-                              f"delay {delay} ms, potentials every {interval} ms, {ranks} ranks x {threads} "
-                              f"threads: {sent:g} messages to each rank, {summary['spikes']} spikes")
-        verdict.check(len(set(found.values())) == 1,
-                      f"delay {delay} ms: one digest for all of them, {', '.join(set(found.values()))}")
+                              f"{where}: {sent:g} messages to each rank, {summary['spikes']} spikes")
+                verdict.check(same_record(state, first), f"{where}: the same final state")
+        verdict.check(len(digests) == 1,
+                      f"delay {delay} ms: one digest for all of them, {', '.join(digests)}")
 
 
 def optic_lobe(work):

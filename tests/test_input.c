@@ -225,7 +225,7 @@ static void total_input(const model *m, int parts, const int *part, int64_t firs
       if (part[g] == k) gid[n++] = g;
     while (from_b < n && gid[from_b] < 700) from_b++;
     input_block *b = input_block_create(m, n, gid, 0, NULL);
-    for (int64_t s = first; s <= step; s++) input_begin_step(b, s);
+    for (int64_t s = first; s <= step; s++) input_begin_step(b, s, s);
     float single[ALL] = {0};
     double twice[ALL] = {0};
     char *to = m->double_precision ? (char *)twice : (char *)single;
@@ -282,8 +282,8 @@ static void trains_are_the_same_whoever_draws_them_ahead(void **state) {
     for (int64_t step = 0; step < STEPS; step++) {
       const int64_t now = step < STEPS / 2 ? step : step + 1000;
       if (step == 50) input_set_seed(a, 77), input_set_seed(b, 77);
-      input_begin_step(a, now);
-      input_begin_step(b, now);
+      input_begin_step(a, now, now);
+      input_begin_step(b, now, now);
       memset(helped, 0, sizeof helped), memset(alone, 0, sizeof alone);
       input_add(a, 0, 0, NEURONS, helped);
       input_add(b, 0, 0, NEURONS, alone);
@@ -360,7 +360,7 @@ static void total_arrivals(const model *m, int parts, const int *part, int64_t s
     for (uint32_t g = 0; g < ALL; g++)
       if (part[g] == k) gid[n++] = g;
     input_block *b = input_block_create(m, n, gid, 0, NULL);
-    input_begin_step(b, step);
+    input_begin_step(b, step, step);
     for (uint32_t i = 0; i < n; i++) {
       uint32_t first = i;
       neuron_arrivals a;
@@ -407,7 +407,7 @@ static void currents_flow_in_their_windows(void **state) {
       for (uint32_t g = 0; g < ALL; g++) gid[g] = g;
       input_block *b = input_block_create(m, ALL, gid, 0, NULL);
       for (int64_t step = first; step < 40; step++) {
-        input_begin_step(b, step);
+        input_begin_step(b, step, step);
         const void *current = input_current(b, 0);
         for (uint32_t g = 0; g < ALL; g++) {
           const double flows =
@@ -610,7 +610,7 @@ static void inline_spikes_arrive_in_their_steps_with_their_weights(void **state)
   free(event);
   for (int64_t step = 0; step < 15; step++) {
     float to[2][ALL] = {0};
-    input_begin_step(b, step);
+    input_begin_step(b, step, step);
     for (int r = 0; r < 2; r++) {
       input_add(b, r, 0, 5, to[r]);
       input_add(b, r, 5, 695, to[r] + 5);

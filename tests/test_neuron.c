@@ -33,7 +33,7 @@ typedef struct {
   int64_t sum[NEURON_RECEPTORS_MAX][WIDTH]; /* in single precision WIDTH int32_t of it */
   uint8_t counts[NEURON_RECEPTORS_MAX][WIDTH];
   double scale, weight;
-  bool bare;
+  bool bare, late;
   int32_t left[WIDTH]; /* steps of refractory time */
   uint8_t refractory[WIDTH];
   uint8_t spiked[WIDTH];
@@ -57,6 +57,7 @@ static void advance(cells *c, const neuron_model *model, bool twice, int count) 
                       .constants = c->constants,
                       .current = twice ? (void *)c->current : c->current_single,
                       .bare = c->bare,
+                      .late = c->late,
                       .fired = fired};
   for (int k = 0; k < NEURON_STATES_MAX; k++)
     s.state[k] = twice ? (void *)c->state[k] : c->state_single[k];
@@ -201,6 +202,61 @@ static void sums_counts_and_others_arrive_together_and_once(void **state) {
       assert_memory_equal(parts.state_single, whole.state_single, sizeof parts.state_single);
       assert_memory_equal(parts.left, whole.left, sizeof parts.left);
     }
+}
+
+/* Random input, counts and currents of one step, the same for both; `arrives` 0: none. */
+static void set_random_input(cells *c, bool twice, uint64_t step, bool arrives) {
+  for (int r = 0; r < NEURON_RECEPTORS_MAX; r++)
+    for (uint64_t i = 0; i < WIDTH; i++) {
+      const uint64_t seed = mix(step << 20 | i << 4 | (uint64_t)r);
+      const int sum = arrives ? (int)(seed % 2001) - 900 : 0;
+      if (twice)
+        c->sum[r][i] = sum;
+      else
+        ((int32_t *)c->sum[r])[i] = sum;
+      c->counts[r][i] = arrives ? seed >> 20 & 3 : 0;
+      c->input[r][i] = arrives && !c->bare ? 9 * unit(seed + 1) : 0;
+    }
+}
+
+static void set_random_current(cells *c, uint64_t step) {
+  for (uint64_t i = 0; i < WIDTH; i++) c->current[i] = c->bare ? 0 : 40 * unit(step << 20 | i);
+}
+
+static void start_random(cells *c, const neuron_model *model, bool bare) {
+  double p[NEURON_PARAMETERS_MAX];
+  defaults(model, p);
+  start(c, model, p, 0.1);
+  c->scale = 0.37;
+  c->weight = 123.4;
+  c->bare = bare;
+}
+
+/* What arrives in a step is taken by the step itself, or by the next one. */
+static void late_arrivals_change_no_bit(void **state) {
+  (void)state;
+  int models = 0, spikes = 0;
+  for (const neuron_model *const *m = neuron_models(); *m; m++)
+    for (int way = 0; (*m)->takes_late && way < 4; way++, models++) {
+      const bool twice = way & 1;
+      cells now, late;
+      start_random(&now, *m, way & 2);
+      start_random(&late, *m, way & 2);
+      late.late = true;
+      for (uint64_t step = 1; step <= 300; step++) {
+        set_random_current(&now, step);
+        set_random_current(&late, step);
+        set_random_input(&now, twice, step, true);
+        set_random_input(&late, twice, step - 1, step > 1);
+        advance(&now, *m, twice, WIDTH);
+        advance(&late, *m, twice, WIDTH);
+        assert_memory_equal(now.spiked, late.spiked, WIDTH);
+        assert_memory_equal(now.state[0], late.state[0], sizeof now.state[0]); /* potentials */
+        assert_memory_equal(now.state_single[0], late.state_single[0], sizeof now.state_single[0]);
+        for (int i = 0; i < WIDTH; i++) spikes += now.spiked[i];
+      }
+    }
+  assert_true(models >= 8 && spikes > 1000);
 }
 
 /* ---- iaf_psc_exp ---------------------------------------------------------------------------- */
@@ -656,6 +712,7 @@ int main(void) {
       cmocka_unit_test(defaults_are_sound_and_give_finite_constants),
       cmocka_unit_test(constants_are_finite_for_all_time_constants),
       cmocka_unit_test(sums_counts_and_others_arrive_together_and_once),
+      cmocka_unit_test(late_arrivals_change_no_bit),
       cmocka_unit_test(a_membrane_decays_and_follows_a_current_as_the_closed_form),
       cmocka_unit_test(a_synaptic_current_moves_the_potential_as_the_closed_form),
       cmocka_unit_test(a_driven_neuron_fires_as_its_equations_integrated_otherwise),
