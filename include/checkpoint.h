@@ -66,11 +66,12 @@ typedef struct {
 /* A rank's part of the state of a run. Borrowed by the calls below.                           */
 typedef struct {
   const model *m;
-  uint32_t neurons;     /* of this rank */
-  const uint32_t *gid;  /* [neurons] local order */
-  int64_t step;         /* last step done */
-  uint64_t synapses;    /* of the whole network */
-  uint64_t *edges_hash; /* [m->projections] network_edges_hash */
+  uint32_t neurons;            /* of this rank */
+  const uint32_t *gid;         /* [neurons] local order */
+  int64_t step;                /* last step done */
+  uint64_t synapses;           /* of the whole network */
+  uint64_t *edges_hash;        /* [m->projections] network_edges_hash */
+  const uint64_t *events_hash; /* [m->inputs] input_hash_events */
   record_position position;
   size_t spikes; /* of this rank's neurons, in the last max_delay steps; any order */
   checkpoint_spike *spike;

@@ -22,6 +22,11 @@ COLLECTIVE err input_check_files(MPI_Comm comm, const model *m);
 COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
                                  const uint32_t *owned, size_t *events, input_event **event);
 
+/* hash[m->inputs]: of all ranks' events of each input, of any number of ranks; 0 for one without.
+ * The sum, modulo 2^64, of XXH3-64 of each event's gid and step (uint64 both). */
+COLLECTIVE void input_hash_events(MPI_Comm comm, const model *m, size_t events,
+                                  const input_event *event, uint64_t *hash);
+
 typedef struct input_block input_block;
 
 enum { INPUT_CHUNK = 8192 }; /* neurons that are asked for at once, at most */

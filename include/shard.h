@@ -51,6 +51,7 @@ typedef struct {
   void *state[NEURON_STATES_MAX]; /* real[neurons] each */
   int32_t *refractory;            /* [neurons] steps left, as of the end of the last step_run */
   uint8_t *is_refractory;         /* [neurons] 1 where the neuron is refractory */
+  uint64_t *events_hash;          /* [m->inputs] input_hash_events */
   exchange *exchange;
 } shard;
 

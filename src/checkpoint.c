@@ -14,8 +14,8 @@ struct checkpoint {
   checkpoint_facts facts;
   char *path, *folder, program[64], hash[33];
   char *model_text;
-  uint64_t projections;
-  uint64_t *recorded, *rows, *edges_hash;
+  uint64_t projections, inputs;
+  uint64_t *recorded, *rows, *edges_hash, *events_hash;
 };
 
 /* A file that is larger is written by all ranks. */
@@ -26,6 +26,8 @@ static const checkpoint_field model_field = {"model", "", "effective model, YAML
 static const checkpoint_field edges_hash_field = {
     "edges_hash", "", "hash of the edges of each projection that come from a file, else 0",
     CHECKPOINT_UINT64};
+static const checkpoint_field events_hash_field = {
+    "events_hash", "", "hash of the given spikes of each input, else 0", CHECKPOINT_UINT64};
 static const checkpoint_field recorded_field = {
     "recorded", "", "spikes of each population in spikes.h5", CHECKPOINT_UINT64};
 static const checkpoint_field rows_field = {"rows", "", "rows of each report in traces.h5",
@@ -61,6 +63,7 @@ static void write_facts(checkpoint_file *f, const checkpoint_state *state, size_
   checkpoint_file_put_integer(f, "record_digest_1", at->digest[1]);
   write_common(f, "", &model_field, length, text);
   write_common(f, "", &edges_hash_field, (uint64_t)state->m->projections, state->edges_hash);
+  write_common(f, "", &events_hash_field, (uint64_t)state->m->inputs, state->events_hash);
   checkpoint_file_group(f, "record");
   write_common(f, "record", &recorded_field, (uint64_t)at->populations, at->recorded);
   write_common(f, "record", &rows_field, (uint64_t)at->traces, at->rows);
@@ -128,7 +131,7 @@ static err read_facts(checkpoint *c) {
   checkpoint_facts *to = &c->facts;
   record_position *at = &to->position;
   uint64_t step = 0, neurons = 0, record_step = 0, length = 0, populations = 0, traces = 0;
-  void *text = NULL, *recorded = NULL, *rows = NULL, *hash = NULL;
+  void *text = NULL, *recorded = NULL, *rows = NULL, *edges = NULL, *events = NULL;
   err e = checkpoint_file_get_integer(c->file, "step", &step);
   if (!e) e = checkpoint_file_get_real(c->file, "time_ms", &to->time);
   if (!e) e = checkpoint_file_get_integer(c->file, "seed", &to->seed);
@@ -141,11 +144,13 @@ static err read_facts(checkpoint *c) {
   if (!e) e = checkpoint_file_get_integer(c->file, "record_digest_0", &at->digest[0]);
   if (!e) e = checkpoint_file_get_integer(c->file, "record_digest_1", &at->digest[1]);
   if (!e) e = checkpoint_file_read_all(c->file, "", &model_field, &length, &text);
-  if (!e) e = checkpoint_file_read_all(c->file, "", &edges_hash_field, &c->projections, &hash);
+  if (!e) e = checkpoint_file_read_all(c->file, "", &edges_hash_field, &c->projections, &edges);
+  if (!e) e = checkpoint_file_read_all(c->file, "", &events_hash_field, &c->inputs, &events);
   if (!e) e = checkpoint_file_read_all(c->file, "record", &recorded_field, &populations, &recorded);
   if (!e) e = checkpoint_file_read_all(c->file, "record", &rows_field, &traces, &rows);
   c->model_text = text;
-  c->edges_hash = hash;
+  c->edges_hash = edges;
+  c->events_hash = events;
   c->recorded = at->recorded = recorded;
   c->rows = at->rows = rows;
   at->populations = (int)populations;
@@ -192,6 +197,7 @@ void checkpoint_close(checkpoint *c) {
   free(c->recorded);
   free(c->rows);
   free(c->edges_hash);
+  free(c->events_hash);
   free(c);
 }
 
@@ -242,19 +248,39 @@ err checkpoint_open(MPI_Comm comm, const char *path, checkpoint **opened) {
 
 /* ---- restoring ---- */
 
+static err other_file(const checkpoint *c, const char *list, int index, const char *file,
+                      const char *what, uint64_t before, uint64_t now) {
+  return check_fail(ERR_USER,
+                    "%s: %s.%d.file: %s holds other %s now: their hash is %016llx in the "
+                    "checkpoint, %016llx in the file",
+                    c->path, list, index, file ? file : "(none)", what, (unsigned long long)before,
+                    (unsigned long long)now);
+}
+
+/* Files that the model reads hold what they held. */
+static err check_files(const checkpoint *c, const checkpoint_state *state) {
+  const model *m = state->m;
+  for (int j = 0; j < m->projections; j++)
+    if (state->edges_hash[j] != c->edges_hash[j])
+      return other_file(c, "projections", j, m->projection[j].file, "edges", c->edges_hash[j],
+                        state->edges_hash[j]);
+  for (int k = 0; k < m->inputs; k++)
+    if (state->events_hash[k] != c->events_hash[k])
+      return other_file(c, "inputs", k, m->input[k].file, "spikes", c->events_hash[k],
+                        state->events_hash[k]);
+  return OK;
+}
+
 err checkpoint_check_network(const checkpoint *c, const checkpoint_state *state) {
   const model *m = state->m;
   if (c->projections != (uint64_t)m->projections)
     return check_fail(ERR_USER, "%s: is of a network of %llu projections, now there are %d",
                       c->path, (unsigned long long)c->projections, m->projections);
-  for (int j = 0; j < m->projections; j++)
-    if (state->edges_hash[j] != c->edges_hash[j])
-      return check_fail(ERR_USER,
-                        "%s: projections.%d.file: %s holds other edges now: their hash is %016llx "
-                        "in the checkpoint, %016llx in the file",
-                        c->path, j, m->projection[j].file ? m->projection[j].file : "(none)",
-                        (unsigned long long)c->edges_hash[j],
-                        (unsigned long long)state->edges_hash[j]);
+  if (c->inputs != (uint64_t)m->inputs)
+    return check_fail(ERR_USER, "%s: is of a network of %llu inputs, now there are %d", c->path,
+                      (unsigned long long)c->inputs, m->inputs);
+  const err e = check_files(c, state);
+  if (e != OK) return e;
   if (state->synapses != c->facts.synapses)
     return check_fail(ERR_USER, "%s: is of a network of %llu synapses, now there are %llu", c->path,
                       (unsigned long long)c->facts.synapses, (unsigned long long)state->synapses);

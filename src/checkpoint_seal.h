@@ -16,7 +16,7 @@
 #include <mpi.h>
 #include <stdbool.h>
 
-enum { CHECKPOINT_VERSION = 2, CHECKPOINT_SEAL_BYTES = 512 };
+enum { CHECKPOINT_VERSION = 3, CHECKPOINT_SEAL_BYTES = 512 };
 
 /* Blocks that a rank has hashed while they were in its memory, so that the seal need not read them
  * back. Starts as zeros. */

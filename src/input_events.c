@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 static int compare_events(const void *a, const void *b) {
   const input_event *x = a, *y = b;
@@ -115,4 +116,14 @@ err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint3
   *events = list.count;
   *event = list.event;
   return agree(comm, e);
+}
+
+void input_hash_events(MPI_Comm comm, const model *m, size_t events, const input_event *event,
+                       uint64_t *hash) {
+  for (int k = 0; k < m->inputs; k++) hash[k] = 0;
+  for (size_t i = 0; i < events; i++) {
+    const uint64_t what[2] = {event[i].gid, (uint64_t)event[i].step};
+    hash[event[i].input] += XXH3_64bits(what, sizeof what);
+  }
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, hash, m->inputs, MPI_UINT64_T, MPI_SUM, comm));
 }

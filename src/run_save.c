@@ -38,7 +38,11 @@ static uint64_t count_synapses(MPI_Comm comm, const shard *s) {
 }
 
 static checkpoint_state state_of(shard *s, uint64_t synapses) {
-  checkpoint_state state = {.m = s->m, .neurons = s->neurons, .gid = s->gid, .synapses = synapses};
+  checkpoint_state state = {.m = s->m,
+                            .neurons = s->neurons,
+                            .gid = s->gid,
+                            .synapses = synapses,
+                            .events_hash = s->events_hash};
   list_neuron_fields(s, &state);
   state.edges_hash = check_allocate((size_t)s->m->projections, sizeof *state.edges_hash);
   for (int j = 0; j < s->m->projections; j++) state.edges_hash[j] = network_edges_hash(s->n, j);

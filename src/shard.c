@@ -186,7 +186,9 @@ err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count
 
   size_t events;
   input_event *event;
+  made->events_hash = check_allocate((size_t)m->inputs, sizeof *made->events_hash);
   err e = input_read_events(comm, m, count, owned, &events, &event);
+  if (e == OK) input_hash_events(comm, m, events, event, made->events_hash);
   if (e == OK) e = build_blocks(made);
   if (e == OK) {
     initialise(made);
@@ -229,6 +231,7 @@ void shard_free(shard *s) {
   for (int k = 0; k < NEURON_STATES_MAX; k++) free(s->state[k]);
   free(s->refractory);
   free(s->is_refractory);
+  free(s->events_hash);
   free(s->gid);
   exchange_free(s->exchange);
   *s = (shard){0};

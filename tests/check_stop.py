@@ -2,6 +2,7 @@
 """A run that is asked to save or to end does so and goes on from there; what may not change at a restart
 is refused by name, what may is taken."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -163,38 +164,52 @@ def write_edges(path, weight):
         group["edge_type_id"] = np.zeros(180, np.int64)
 
 
-def check_edge_file(verdict, work):
-    """Edges in a file are part of the network, however many ranks read them."""
-    edges, folder = work.path("edges.h5"), work.path("ring")
+def write_spikes(path, node, step):
+    with h5py.File(path, "w") as file:
+        file["spikes/E/node_ids"] = node
+        file["spikes/E/timestamps"] = 0.1 * step
+
+
+def check_input_files(verdict, work):
+    """What the model reads from files is part of it, however many ranks read them."""
+    edges, given, folder = work.path("edges.h5"), work.path("given.h5"), work.path("ring")
     model = work.write_model("ring.yaml", {
         "simulation": {"duration": 50, "seed": 3},
         "populations": {"E": {"size": 60, "neuron": "iaf_psc_exp"}},
         "projections": [{"source": "E", "target": "E", "rule": "file", "file": edges,
                          "edges": "ring", "weight": {"attribute": "weight"}, "delay": 1.5}],
-        "inputs": [{"target": "E", "type": "poisson", "rate": 9000, "weight": 90}],
+        "inputs": [{"target": "E", "type": "poisson", "rate": 9000, "weight": 90},
+                   {"target": "E", "type": "spike_trains", "file": given, "weight": 300}],
         "checkpoint": {"every_ms": 20}})
-    weight = np.linspace(20.0, 300.0, 180)
+    weight, node, step = np.linspace(20.0, 300.0, 180), np.arange(120) % 60, np.arange(120) * 4
     write_edges(edges, weight)
+    write_spikes(given, node, step)
     wanted = run(model, folder, ranks=2)
     with h5py.File(os.path.join(folder, "spikes.h5")) as file:
         spikes = file["spikes/E/node_ids"].size
-    verdict.check(spikes > 50, f"edges in a file: {spikes} spikes")
-    for change, name in ((weight + 1e-9 * (np.arange(180) == 77), "one weight"),
-                         (weight[::-1], "their order")):
-        write_edges(edges, change)
+    verdict.check(spikes > 50, f"edges and spikes in files: {spikes} spikes")
+    one, heavier = np.arange(120) == 77, weight + 1e-9 * (np.arange(180) == 77)
+    for name, key, other in (
+            ("the weight of one edge", "projections.0.file: " + edges, (heavier, node, step)),
+            ("the order of the edges", "projections.0.file: " + edges, (weight[::-1], node, step)),
+            ("the step of one spike", "inputs.1.file: " + given, (weight, node, step + one)),
+            ("the neuron of one spike", "inputs.1.file: " + given, (weight, node + one, step)),
+            ("one spike less", "inputs.1.file: " + given, (weight, node[1:], step[1:]))):
+        write_edges(edges, other[0])
+        write_spikes(given, *other[1:])
         for ranks in (1, 2):
             line = command(["run", model, "--restart", folder], ranks)
             done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
             with h5py.File(os.path.join(folder, "spikes.h5")) as file:
                 left = file["spikes/E/node_ids"].size
-            verdict.check(done.returncode == 2 and f"projections.0.file: {edges} holds other edges" in
-                          done.stderr and left == spikes,
-                          f"{ranks} ranks: another file, {name}: refused, the record left as it is")
+            verdict.check(done.returncode == 2 and key + " holds other " in done.stderr and left == spikes,
+                          f"{ranks} ranks: {name} is another: refused, the record left as it is")
     write_edges(edges, weight)
+    write_spikes(given, node[::-1], step[::-1])
     done = subprocess.run(command(["run", model, "--restart", folder], 3), capture_output=True,
                           text=True, timeout=60, check=False)
     verdict.check(done.returncode == 0 and wanted["spike_digest"] in done.stdout,
-                  "the same edges, written anew: taken" + done.stderr)
+                  "the same edges and spikes, written anew: taken" + done.stderr)
 
 
 def check_going_back(verdict, work):
@@ -263,7 +278,7 @@ def check_refusals(verdict, work):
     with open(os.path.join(half, checkpoints(half)[0]), "rb") as file:
         data = file.read()
     with open(copy, "wb") as file:
-        file.write(data.replace(b"shinkei checkpoint 2\n", b"shinkei checkpoint 1\n", 1))
+        file.write(re.sub(rb"^shinkei checkpoint \d+\n", b"shinkei checkpoint 1\n", data))
     for path, words in ((copy, "is of version 1"), (work.path("none"), "cannot be read"),
                         (os.path.join(half, "spikes.h5"), "is no checkpoint"),
                         (work.path("straight"), "no checkpoint is in it")):
@@ -284,7 +299,7 @@ def main():
     verdict = Verdict()
     with Workspace() as work:
         check_changes(verdict, work)
-        check_edge_file(verdict, work)
+        check_input_files(verdict, work)
         check_going_back(verdict, work)
         check_summary(verdict, work)
         check_refusals(verdict, work)
