@@ -52,9 +52,15 @@ class Population:
 
 
 def run(main):
-    """End with the status of main(), or in words where the memory is not enough."""
+    """End with the status of main(), or in words where the memory is not enough; quietly where nobody
+    reads on, as behind `| head`."""
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except MemoryError as problem:
         sys.exit(f"too little memory for so many neurons, or so long a window: {problem}")
 
@@ -382,10 +388,13 @@ def window_of(populations, model_begin, model_end, begin, end):
     return begin, end
 
 
-def write_json(path, content):
+def write_json(path, begin, end, found):
+    """What could not be told is null: JSON knows no NaN."""
+    told = {name: {key: None if isinstance(value, float) and math.isnan(value) else value
+                   for key, value in statistics.items()} for name, statistics in found.items()}
     try:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
+            json.dump({"from": begin, "to": end, "populations": told}, file, indent=1, allow_nan=False)
     except OSError as problem:
         raise SystemExit(f"{path}: cannot be written: {problem.strerror}") from None
 
@@ -429,7 +438,7 @@ def main():
     print(f"{begin:g} < t <= {end:g} ms")
     print_statistics(found)
     if options.json:
-        write_json(options.json, {"from": begin, "to": end, "populations": found})
+        write_json(options.json, begin, end, found)
     if reference is not None:
         rows = compare(found, reference, rate_bars={"L5E": 0.04})
         print()

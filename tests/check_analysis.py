@@ -247,6 +247,25 @@ def check_bad_references(verdict, work, spikes):
     refuses(verdict, "spike_statistics.py", "cannot be read", spikes, "--reference", "/nowhere/r")
 
 
+def check_output(verdict):
+    """Of one spike there is no CV: NaN in the table, null in JSON. And nobody has to read it all."""
+    def no_constant(word):
+        raise ValueError(word)
+
+    with Workspace() as work:
+        spikes, told = work.path("spikes.h5"), work.path("told.json")
+        sonata.write_spikes(spikes, "P", [1.5], [0])
+        done = run_script("spike_statistics.py", spikes, "--to", "50", "--json", told)
+        with open(told, encoding="utf-8") as file:
+            found = json.load(file, parse_constant=no_constant)["populations"]["P"]
+        verdict.check(done.returncode == 0 and found["cv"] is None and found["spikes"] == 1,
+                      f"what cannot be told is null: {found}")
+        script = os.path.join(SOURCE, "analysis", "spike_statistics.py")
+        line = f"'{sys.executable}' '{script}' '{spikes}' --to 50 | true"
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+        verdict.check("Broken" not in done.stderr, f"quiet where nobody reads on: {done.stderr[-80:]}")
+
+
 def check_refusals(verdict):
     check_bad_spikes(verdict)
     with Workspace() as work:
@@ -269,6 +288,7 @@ def main():
     check_definitions(verdict)
     check_known_answers(verdict)
     check_files(verdict)
+    check_output(verdict)
     check_refusals(verdict)
     verdict.finish()
 

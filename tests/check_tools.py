@@ -108,6 +108,7 @@ def check_files(verdict, work, edges, nodes):
     refuses(verdict, MODEL, "must be a mapping", *edges, "--drive", "a", "--node-sets",
             write(work.path("list.json"), "[1]"))
     refuses(verdict, MODEL, "node ids from 3 to 3: must be from 0 to 2", *edges, "--spikes", spikes)
+    refuses(verdict, MODEL, "--rate 150: is of Poisson events", *edges, "--spikes", spikes, "--rate", "150")
     sonata.write_spikes(spikes, "other", [1.0], [2])
     refuses(verdict, MODEL, "no group 'fly' in /spikes", *edges, "--spikes", spikes)
 

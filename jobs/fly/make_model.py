@@ -23,6 +23,7 @@ import sonata
 NEURON = {"tau_m": 20.0, "tau_syn": 5.0, "V_rest": -52.0, "V_reset": -52.0, "V_th": -45.0,
           "t_ref": 2.2}
 DT, DELAY = 0.1, 1.8  # [ms]
+DRIVE_RATE = 200.0  # [Hz]
 # Limits of shinkei; the time in ms, the rate in Hz.
 TIME_MOST, RATE_MOST, WEIGHT_MOST, SEED_MOST, NEURONS_MOST = 1e10, 1e7, 1e12, 2**53 - 1, 2**32 - 1
 
@@ -145,7 +146,8 @@ def drive(options, population, driven):
         return {"type": "spike_trains", "target": population,
                 "file": os.path.abspath(options.spikes), "spikes": population,
                 "weight": options.jump, "receptor": "v"}
-    return {"type": "poisson", "target": population, "nodes": driven, "rate": options.rate,
+    return {"type": "poisson", "target": population, "nodes": driven,
+            "rate": DRIVE_RATE if options.rate is None else options.rate,
             "weight": options.jump, "receptor": "v"}
 
 
@@ -155,6 +157,9 @@ def build(options):
     driven = find_nodes(options.drive, read_node_sets(options.node_sets), options.nodes, population,
                         neurons)
     if options.spikes is not None:
+        if options.rate is not None:
+            raise SystemExit(f"--rate {options.rate:g}: is of Poisson events, but --spikes "
+                             f"{options.spikes} gives the events")
         check_events(options.spikes, population, neurons)
     entry = {"size": neurons, "neuron": "shiu", "expected_rate": options.expected_rate}
     if driven:
@@ -184,8 +189,8 @@ def parser():
                       help="number of neurons (default: from --nodes, else the largest node id + 1)")
     made.add_argument("--node-sets", help="JSON file {name: node id or list of them}")
     made.add_argument("--drive", help="driven neurons (default: none)")
-    made.add_argument("--rate", type=number(0, RATE_MOST), default=200.0, metavar="HZ",
-                      help="default 200")
+    made.add_argument("--rate", type=number(0, RATE_MOST), metavar="HZ",
+                      help=f"of the Poisson events (default {DRIVE_RATE:g})")
     made.add_argument("--jump", type=number(-WEIGHT_MOST, WEIGHT_MOST), default=68.75,
                       metavar="MV", help="of the potential at each event (default 68.75)")
     made.add_argument("--spikes", help="SONATA spikes file with the events instead")
