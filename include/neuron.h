@@ -42,7 +42,8 @@ typedef struct {
   const double *constants; /* made by compile()                                       */
   const void *current;     /* real[count] [pA or mV]: DC input                        */
   bool bare;               /* current and all that is added are 0, and may be left out */
-  bool late;               /* the arrivals are those of the step before, taken before the step */
+  bool late;               /* the arrivals are those of the step before, taken before the step;
+                              who is refractory is parked (refractory.h), not to be held   */
   uint32_t *fired;         /* out: [count] places of the neurons that fire, ascending */
 } neuron_segment;
 
@@ -64,7 +65,7 @@ typedef struct {
   bool memoryless;
   /* What arrives in a step only changes states of which the step itself makes no more use, so that
    * the update of the next one can take it (segment's `late`): the receptors' states lack it
-   * meanwhile. */
+   * meanwhile. And state 0 is a potential below a threshold, all that refractory neurons hold. */
   bool takes_late;
   /* Check parameters against each other: NULL if they are sound, else what is allowed.     */
   const char *(*check)(const double *parameter, double dt);

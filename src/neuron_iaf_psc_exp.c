@@ -98,10 +98,10 @@ static void compile(const double *p, double dt, double *c) {
   const real p22 = (real)c[P22], p20 = (real)c[P20], p21_ex = (real)c[P21_ex];                     \
   const real p11_ex = (real)c[P11_ex], reset = (real)c[RESET], threshold = (real)c[THRESHOLD];     \
   const real constant = (real)(c[REST] * (1 - (double)p22) + c[DRIVE])
-#define MEMBRANE_STEP(real, by_currents)                                                           \
+#define MEMBRANE_STEP(real, late, by_currents)                                                     \
   const real before = v[i];                                                                        \
   const real moved = before * p22 + (by_currents);                                                 \
-  const real potential = refractory[i] ? before : moved;                                           \
+  const real potential = !late && refractory[i] ? before : moved;                                  \
   v[i] = potential;                                                                                \
   any |= potential >= threshold
 
@@ -110,13 +110,13 @@ static void compile(const double *p, double dt, double *c) {
   ARRIVALS_TAKE(real, arrived_ex, ex, i, added);                                                   \
   ARRIVALS_TAKE(real, arrived_in, in, i, added);                                                   \
   const real i_ex = late ? ex[i] + arrived_ex : ex[i], i_in = late ? in[i] + arrived_in : in[i];   \
-  MEMBRANE_STEP(real, driven + (i_ex * p21_ex + i_in * p21_in));                                   \
+  MEMBRANE_STEP(real, late, driven + (i_ex * p21_ex + i_in * p21_in));                             \
   ex[i] = late ? i_ex * p11_ex : i_ex * p11_ex + arrived_ex;                                       \
   in[i] = late ? i_in * p11_in : i_in * p11_in + arrived_in
 #define SHARED_STEP(real, late, driven, added)                                                     \
   ARRIVALS_TAKE(real, arrived, ex, i, added);                                                      \
   const real i_syn = late ? ex[i] + arrived : ex[i];                                               \
-  MEMBRANE_STEP(real, driven + i_syn * p21_ex);                                                    \
+  MEMBRANE_STEP(real, late, driven + i_syn * p21_ex);                                              \
   ex[i] = late ? i_syn * p11_ex : i_syn * p11_ex + arrived
 #define BLOCK_STEPS(real, step, late)                                                              \
   if (bare)                                                                                        \

@@ -1,11 +1,39 @@
 #include "refractory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-void refractory_release(refractory_queue *q, int64_t step, uint8_t *flag) {
-  for (; q->count > 0 && q->queue[q->first].last < step; q->first++, q->count--)
-    flag[q->queue[q->first].neuron] = 0;
+static void park(refractory_neuron *n, refractory_block b) {
+  if (!b.potential) return;
+  n->potential = b.wide ? ((double *)b.potential)[n->neuron] : ((float *)b.potential)[n->neuron];
+  if (b.wide)
+    ((double *)b.potential)[n->neuron] = -INFINITY;
+  else
+    ((float *)b.potential)[n->neuron] = -INFINITY;
+}
+
+static void unpark(const refractory_neuron *n, refractory_block b) {
+  if (!b.potential) return;
+  if (b.wide)
+    ((double *)b.potential)[n->neuron] = n->potential;
+  else
+    ((float *)b.potential)[n->neuron] = (float)n->potential;
+}
+
+void refractory_park(refractory_queue *q, refractory_block b) {
+  for (size_t i = 0; i < q->count; i++) park(&q->queue[q->first + i], b);
+}
+
+void refractory_unpark(const refractory_queue *q, refractory_block b) {
+  for (size_t i = 0; i < q->count; i++) unpark(&q->queue[q->first + i], b);
+}
+
+void refractory_release(refractory_queue *q, int64_t step, refractory_block b) {
+  for (; q->count > 0 && q->queue[q->first].last < step; q->first++, q->count--) {
+    b.flag[q->queue[q->first].neuron] = 0;
+    unpark(&q->queue[q->first], b);
+  }
 }
 
 /* Room for one more: where those that were released leave half of it, the others move there. */
@@ -19,20 +47,21 @@ static void make_room(refractory_queue *q) {
   q->first = 0;
 }
 
-void refractory_begin(refractory_queue *q, uint32_t neuron, int64_t step, uint8_t *flag) {
-  refractory_end(q, neuron, flag);
+void refractory_begin(refractory_queue *q, uint32_t neuron, int64_t step, refractory_block b) {
+  refractory_end(q, neuron, b);
   if (q->steps == 0) return;
   make_room(q);
   const int64_t last = step + q->steps;
   size_t i = q->first + q->count++;
   for (; i > q->first && q->queue[i - 1].last > last; i--) q->queue[i] = q->queue[i - 1];
-  q->queue[i] = (refractory_neuron){last, neuron};
-  flag[neuron] = 1;
+  q->queue[i] = (refractory_neuron){.last = last, .neuron = neuron};
+  b.flag[neuron] = 1;
+  park(&q->queue[i], b);
 }
 
-void refractory_end(refractory_queue *q, uint32_t neuron, uint8_t *flag) {
-  if (!flag[neuron]) return;
-  flag[neuron] = 0;
+void refractory_end(refractory_queue *q, uint32_t neuron, refractory_block b) {
+  if (!b.flag[neuron]) return;
+  b.flag[neuron] = 0;
   size_t i = q->first;
   while (q->queue[i].neuron != neuron) i++;
   q->count--;
@@ -56,7 +85,7 @@ void refractory_resume(refractory_queue *q, int64_t step, uint32_t first, uint32
     flag[i] = left[i] > 0;
     if (left[i] <= 0) continue;
     make_room(q);
-    q->queue[q->count++] = (refractory_neuron){step + left[i], i};
+    q->queue[q->count++] = (refractory_neuron){.last = step + left[i], .neuron = i};
   }
   if (q->count) qsort(q->queue, q->count, sizeof *q->queue, compare_last);
 }

@@ -253,6 +253,8 @@ void step_run(stepper *w, int64_t last) {
   {
     const unsigned before = vector_flush_subnormals();
     const int thread = omp_get_thread_num();
+    for (int k = thread; k < w->s->blocks; k += w->s->threads)
+      step_update_start(w->s, &w->s->block[k]);
     take_steps(w, thread, w->done + 1, last);
 #pragma omp barrier
     for (int k = thread; k < w->s->blocks; k += w->s->threads) {

@@ -3,13 +3,21 @@
 
 #include <string.h>
 
+static refractory_block refractory_of(const shard *s, const shard_block *b) {
+  const bool wide = s->m->double_precision;
+  const size_t size = wide ? sizeof(double) : sizeof(float);
+  return (refractory_block){.flag = s->is_refractory + b->first,
+                            .potential = s->late ? (char *)s->state[0] + b->first * size : NULL,
+                            .wide = wide};
+}
+
 static void take_spikes(const shard *s, shard_block *b, shard_segment *g, uint32_t first, int n,
                         const uint32_t *fired, int64_t step) {
   const size_t spikes = b->spikes + (size_t)n;
   b->spiked = check_grow(b->spiked, &b->spiked_capacity, spikes, sizeof *b->spiked);
   for (int k = 0; k < n; k++) {
     b->spiked[b->spikes++] = first + fired[k];
-    refractory_begin(&g->refractory, first + fired[k], step, s->is_refractory + b->first);
+    refractory_begin(&g->refractory, first + fired[k], step, refractory_of(s, b));
   }
 }
 
@@ -32,7 +40,7 @@ static int impose(const shard *s, const shard_block *b, shard_segment *g, uint32
     if (i >= (uint32_t)segment->count) continue;
     neuron->impose[s->m->double_precision](segment, (int)i);
     n = set_fired(segment->fired, n, i, b->impose[k].fires);
-    refractory_end(&g->refractory, first + i, s->is_refractory + b->first);
+    refractory_end(&g->refractory, first + i, refractory_of(s, b));
   }
   return n;
 }
@@ -80,7 +88,7 @@ void step_update(const shard *s, shard_block *b, int64_t step, int64_t arrivals,
   input_begin_step(b->input, step, arrivals);
   for (int i = 0; i < b->segments; i++) {
     shard_segment *g = &b->segment[i];
-    refractory_release(&g->refractory, step, s->is_refractory + b->first);
+    refractory_release(&g->refractory, step, refractory_of(s, b));
     for (uint32_t done = 0, n; done < g->count; done += n)
       update_chunk(s, b, g, g->first + done, n = chunk(g, done), step);
   }
@@ -123,10 +131,18 @@ void step_update_take(const shard *s, shard_block *b, int64_t arrivals) {
   }
 }
 
+void step_update_start(const shard *s, shard_block *b) {
+  for (int k = 0; k < b->segments; k++)
+    refractory_park(&b->segment[k].refractory, refractory_of(s, b));
+}
+
 void step_update_end(const shard *s, const shard_block *b, int64_t step) {
   int32_t *left = s->refractory + b->first;
   memset(left, 0, b->neurons * sizeof *left);
-  for (int k = 0; k < b->segments; k++) refractory_left(&b->segment[k].refractory, step, left);
+  for (int k = 0; k < b->segments; k++) {
+    refractory_left(&b->segment[k].refractory, step, left);
+    refractory_unpark(&b->segment[k].refractory, refractory_of(s, b));
+  }
 }
 
 void step_update_resume(const shard *s, shard_block *b, int64_t step) {

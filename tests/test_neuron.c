@@ -232,7 +232,36 @@ static void start_random(cells *c, const neuron_model *model, bool bare) {
   c->bare = bare;
 }
 
-/* What arrives in a step is taken by the step itself, or by the next one. */
+/* The potential of neuron i, which is set to `value`. */
+static double change_potential(cells *c, bool twice, int i, double value) {
+  const double before = twice ? c->state[0][i] : (double)c->state_single[0][i];
+  if (twice)
+    c->state[0][i] = value;
+  else
+    c->state_single[0][i] = (float)value;
+  return before;
+}
+
+/* As the step loop does between steps: who has become refractory is parked, the others are not. */
+static void park(cells *c, bool twice, double kept[WIDTH]) {
+  for (int i = 0; i < WIDTH; i++)
+    if (c->left[i] > 0 && isnan(kept[i]))
+      kept[i] = change_potential(c, twice, i, -INFINITY);
+    else if (c->left[i] == 0 && !isnan(kept[i]))
+      change_potential(c, twice, i, kept[i]), kept[i] = NAN;
+}
+
+static void expect_same_potentials(cells *now, cells *late, bool twice, const double kept[WIDTH]) {
+  for (int i = 0; i < WIDTH; i++) {
+    const double wanted = twice ? now->state[0][i] : (double)now->state_single[0][i];
+    const double found = twice ? late->state[0][i] : (double)late->state_single[0][i];
+    assert_true(wanted == (isnan(kept[i]) ? found : kept[i]));
+    assert_true(isnan(kept[i]) || !(found > -INFINITY)); /* parked, whatever arrives */
+  }
+}
+
+/* What arrives in a step is taken by the step itself, or by the next one, from which refractory
+ * neurons are parked. */
 static void late_arrivals_change_no_bit(void **state) {
   (void)state;
   int models = 0, spikes = 0;
@@ -240,6 +269,8 @@ static void late_arrivals_change_no_bit(void **state) {
     for (int way = 0; (*m)->takes_late && way < 4; way++, models++) {
       const bool twice = way & 1;
       cells now, late;
+      double kept[WIDTH];
+      for (int i = 0; i < WIDTH; i++) kept[i] = NAN;
       start_random(&now, *m, way & 2);
       start_random(&late, *m, way & 2);
       late.late = true;
@@ -251,8 +282,8 @@ static void late_arrivals_change_no_bit(void **state) {
         advance(&now, *m, twice, WIDTH);
         advance(&late, *m, twice, WIDTH);
         assert_memory_equal(now.spiked, late.spiked, WIDTH);
-        assert_memory_equal(now.state[0], late.state[0], sizeof now.state[0]); /* potentials */
-        assert_memory_equal(now.state_single[0], late.state_single[0], sizeof now.state_single[0]);
+        park(&late, twice, kept);
+        expect_same_potentials(&now, &late, twice, kept);
         for (int i = 0; i < WIDTH; i++) spikes += now.spiked[i];
       }
     }
