@@ -42,13 +42,14 @@ typedef struct {
   const network *n;
   MPI_Comm comm;
   int threads, blocks;
-  int late;   /* 1: updates take what arrived in the step before; 0: what arrives in theirs */
-  int window; /* steps from one exchange to the next, at most: what fires in one of them
-                 reaches no update of another */
+  int late; /* 1: updates take what arrived in the step before (neuron.h); 0: what arrives in theirs
+             */
+  int window;         /* steps from one exchange to the next, at most: what fires in one of them
+                         reaches no update of another */
   shard_block *block; /* [blocks]; thread t works on blocks t, t + threads, ... */
   uint32_t neurons;
   uint32_t *gid;                  /* [neurons] local order */
-  void *state[NEURON_STATES_MAX]; /* real[neurons] each */
+  void *state[NEURON_STATES_MAX]; /* real[neurons] each, whole between step_runs */
   int32_t *refractory;            /* [neurons] steps left, as of the end of the last step_run */
   uint8_t *is_refractory;         /* [neurons] 1 where the neuron is refractory */
   uint64_t *events_hash;          /* [m->inputs] input_hash_events */

@@ -157,8 +157,8 @@ static uint32_t *list_needed(const shard *s, size_t *count) {
   return needed;
 }
 
-/* Whether updates can take what arrived in the step before. Traces are of whole states, with all
- * that has arrived. */
+/* Whether updates can take what arrived in the step before. Traces are of whole states, which lack
+ * nothing, of neurons that are not parked. */
 static bool is_late(const model *m) {
   bool late = m->trace_records == 0;
   for (int p = 0; p < m->populations; p++) late = late && m->population[p].neuron->takes_late;

@@ -13,7 +13,7 @@
 struct stepper {
   shard *s;
   record *r;
-  int64_t done;          /* states have all that arrived until then */
+  int64_t done;          /* the states have all that arrived until then */
   int64_t arrived_first; /* steps whose spikes were exchanged last, and are not delivered yet */
   int arrived_steps;
   size_t fired_capacity;
@@ -127,7 +127,8 @@ static int64_t window_end(const stepper *w, int64_t first, int64_t last) {
   return end;
 }
 
-/* Let the newest spikes wait for what they bring from this step on. Once a block and exchange. */
+/* Let the newest spikes wait for what they bring from this step on: once in each block, or they
+ * bring it again. */
 static void note_newest(const stepper *w, synapse_block *b, int64_t step) {
   for (int i = 0; i < w->arrived_steps; i++) {
     size_t count;

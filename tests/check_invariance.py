@@ -46,6 +46,11 @@ def balanced(delay, interval=None, relay=False):
         for source, indegree, weight in (("E", 80, 30), ("I", 20, -180)):
             model["projections"].append({"source": source, "target": name, "rule": "fixed_indegree",
                                          "indegree": indegree, "weight": weight, "delay": delay})
+    model["inputs"] += [
+        {"type": "dc", "target": "E", "amplitude": 90, "start": 20.1, "stop": 60},
+        {"type": "poisson", "target": "I", "rate": 3000, "weight": 60, "start": 33.3, "stop": 70.2},
+        {"type": "spike_trains", "target": "I", "nodes": [3, 77], "weight": 900,
+         "times": [0, 0.1, 41.7, 99.9, 100]}]
     if interval:
         model["record"]["traces"] = [{"population": "E", "nodes": [5, 700], "variables": ["V_m"],
                                       "interval": interval}]

@@ -204,7 +204,7 @@ static void sums_counts_and_others_arrive_together_and_once(void **state) {
     }
 }
 
-/* Random input, counts and currents of one step, the same for both; `arrives` 0: none. */
+/* Random sums, counts and other input of one step, the same whenever asked for; or none. */
 static void set_random_input(cells *c, bool twice, uint64_t step, bool arrives) {
   for (int r = 0; r < NEURON_RECEPTORS_MAX; r++)
     for (uint64_t i = 0; i < WIDTH; i++) {
