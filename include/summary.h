@@ -55,9 +55,7 @@
     "STREAM triad of a rank's threads; null: no probe")                                            \
   X(TEXT, partition_method, "partition.method", "", "how neurons were divided among ranks")        \
   X(NUMBER, partition_s, "partition.seconds", "s", "wall time to divide them")                     \
-  X(NUMBER, edge_cut, "partition.edge_cut", "", "synapses between ranks")                          \
   X(NUMBER, volume, "partition.volume", "", "(neuron, remote rank) pairs")                         \
-  X(NUMBER, volume_rate, "partition.volume_rate", "1/s", "the same, weighted by expected rate")    \
   X(NUMBER, imbalance_neurons, "partition.imbalance_neurons", "", "neurons: largest over mean")    \
   X(NUMBER, imbalance_events, "partition.imbalance_events", "",                                    \
     "synaptic events: largest over mean")                                                          \

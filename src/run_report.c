@@ -47,7 +47,6 @@ static void gather_costs(MPI_Comm comm, const shard *s, const stepper *w, summar
   out->imbalance_neurons = imbalance(comm, s->neurons);
   out->imbalance_events = imbalance(comm, (double)shard_events(s));
   out->imbalance_memory = imbalance(comm, (double)shard_connectivity_bytes(s));
-  out->edge_cut = out->volume_rate = NAN; /* shinkei partition tells */
 }
 
 err run_report_model(MPI_Comm comm, const model *m, const char *folder) {
