@@ -218,12 +218,24 @@ void input_set_seed(input_block *b, uint64_t seed) { input_draw_seed(&b->draw, s
 
 bool input_draw_ahead(input_block *b) { return input_draw_help(&b->draw); }
 
+/* Given spikes of the steps before. */
+static size_t events_before(const input_block *b, int64_t step) {
+  size_t low = 0, high = b->events;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (b->event[middle].step < step)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 static void begin_arrivals(input_block *b, int64_t step) {
   const bool follows = b->arrivals == step - 1;
   b->arrivals = step;
   if (step != INPUT_NOTHING) input_draw_take(&b->draw, step / POISSON_STEPS);
-  b->event_low = follows ? b->event_high : 0;
-  while (b->event_low < b->events && b->event[b->event_low].step < step) b->event_low++;
+  b->event_low = follows ? b->event_high : events_before(b, step);
   b->event_high = b->event_low;
   while (b->event_high < b->events && b->event[b->event_high].step == step) b->event_high++;
 }
