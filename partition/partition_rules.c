@@ -31,7 +31,9 @@ double partition_rule_synapses(const model *m, int projection) {
 double partition_rule_log_miss(const model *m, int projection, double targets) {
   const model_projection *p = &m->projection[projection];
   const double sources = m->population[p->source].size, size = m->population[p->target].size;
-  if (targets <= 0 || sources == 0) return 0;
+  const bool drawn_number = p->rule == RULE_FIXED_INDEGREE || p->rule == RULE_FIXED_OUTDEGREE ||
+                            p->rule == RULE_FIXED_TOTAL;
+  if (targets <= 0 || sources == 0 || (drawn_number && p->number == 0)) return 0;
   switch (p->rule) {
   case RULE_ONE_TO_ONE:
     return log1p(-targets / size);
