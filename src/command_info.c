@@ -96,8 +96,6 @@ static err describe(const char *path) {
 static err describe_all(int count, char **path) {
   err e = OK;
   for (int i = 0; e == OK && i < count; i++) e = describe(path[i]);
-  if (fflush(stdout) && e == OK)
-    e = check_fail(ERR_ENVIRONMENT, "info: the output cannot be written: %s", strerror(errno));
   return e;
 }
 

@@ -170,8 +170,6 @@ int validate_command(int argc, char **argv) {
   } else if (!e) {
     e = validate(&options, rank == 0);
   }
-  if (rank == 0 && !e && (fflush(stdout) || ferror(stdout)))
-    e = check_fail(ERR_ENVIRONMENT, "validate: the output cannot be written");
   free(options.setting);
   e = agree(MPI_COMM_WORLD, e);
   return e ? (int)agree_report(MPI_COMM_WORLD, e) : OK;

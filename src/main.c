@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "stop.h"
 
+#include <errno.h>
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,8 +74,12 @@ int main(int argc, char **argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   check_set_abort(abort_job, rank);
   if (provided < MPI_THREAD_FUNNELED) CHECK_ABORT("this MPI library does not work with threads");
-  const int status = dispatch(argc, argv, rank);
-  fflush(stdout); /* mpirun may kill what is left of a job in which a rank ended with a status */
+  int status = dispatch(argc, argv, rank);
+  /* Here, since mpirun may kill what is left of a job in which a rank ended with a status. */
+  if ((fflush(stdout) || ferror(stdout)) && status == OK) {
+    fprintf(stderr, "shinkei: error: standard output cannot be written: %s\n", strerror(errno));
+    status = ERR_ENVIRONMENT;
+  }
   MPI_Finalize();
   return status;
 }
