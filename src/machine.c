@@ -49,6 +49,13 @@ int machine_threads(const machine *m) {
   return share > 0 ? share : 1;
 }
 
+int machine_launcher_cores(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const bool bound = getenv("OMPI_MCA_orte_bound_at_launch") != NULL;
+  return bound && sched_getaffinity(getppid(), sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
 /* The n-th core of a set, -1 where there are fewer. */
 static int nth_core(const cpu_set_t *set, int n) {
   for (int core = 0; core < CPU_SETSIZE; core++)
@@ -58,10 +65,12 @@ static int nth_core(const cpu_set_t *set, int n) {
 
 bool machine_pin(const machine *m, int threads) {
   cpu_set_t mine = allowed_cores();
-  if (m->local_ranks * threads > m->cores || getenv("OMP_PROC_BIND")) return false;
-  /* a mask of its own is this rank's to use; one that all share is divided by rank */
+  if (getenv("OMP_PROC_BIND")) return false;
+  /* A mask of its own is this rank's to use; one that all share is divided by rank. Where cores are
+   * left over, the system places threads better: it sees what else runs, and which cores are two
+   * hyper-threads of one. */
   const bool shared = CPU_COUNT(&mine) == m->cores;
-  if (!shared && CPU_COUNT(&mine) < threads) return false;
+  if (CPU_COUNT(&mine) != (shared ? m->local_ranks * threads : threads)) return false;
   const int first = shared ? m->local_rank * threads : 0;
   bool bound = true;
 #pragma omp parallel num_threads(threads) reduction(&& : bound)

@@ -15,8 +15,10 @@ typedef struct {
 COLLECTIVE machine machine_look(MPI_Comm comm);
 /* Threads a rank when the user names none: OMP_NUM_THREADS, else its share of the cores. */
 LOCAL int machine_threads(const machine *m);
-/* Bind each of `threads` OpenMP threads to a core of its own, where the job has that many; threads
- * of different ranks to different cores. Whether it did.                                        */
+/* Cores of this node that mpirun may use, where it bound this rank to some of them; else 0. */
+LOCAL int machine_launcher_cores(void);
+/* Bind each of `threads` OpenMP threads to a core of its own, where the job's threads are as many
+ * as its cores here; threads of different ranks to different cores. Whether it did. */
 LOCAL bool machine_pin(const machine *m, int threads);
 /* Largest resident set of this process so far [B]. */
 LOCAL uint64_t machine_peak_memory(void);

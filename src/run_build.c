@@ -27,22 +27,34 @@ static int threads_given(int wanted) {
   return given;
 }
 
+/* Where the run will be slower than the user may expect. */
+static void warn_threads(const machine *node, int given, int asked, int worth) {
+  const int ranks = node->local_ranks, launcher = machine_launcher_cores();
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  if (given < asked)
+    fprintf(stderr, "shinkei: warning: --threads %d: OpenMP gives only %d (OMP_THREAD_LIMIT)\n",
+            asked, given);
+  if (given * ranks > node->cores && node->cores < online)
+    fprintf(
+        stderr,
+        "shinkei: warning: %d ranks x %d threads share %d of this node's %ld cores: mpirun "
+        "binds a rank to one core unless told otherwise (--bind-to none or --map-by slot:pe=%d)\n",
+        ranks, given, node->cores, online, given);
+  if (asked == 0 && !getenv("OMP_NUM_THREADS") && given < worth && launcher >= ranks * 2 &&
+      node->cores <= launcher / 2)
+    fprintf(stderr,
+            "shinkei: warning: mpirun bound %d rank%s to %d of this node's %d cores: to use all, "
+            "--bind-to none or --map-by slot:pe=%d\n",
+            ranks, ranks == 1 ? "" : "s", node->cores, launcher, launcher / ranks);
+}
+
 int run_build_threads(const machine *node, const model *m, int ranks, int asked) {
   enum { NEURONS_A_THREAD = 1024 };
   const int share = machine_threads(node);
   const int worth = (int)(m->neurons / (uint32_t)ranks / NEURONS_A_THREAD) + 1;
   const int wanted = asked > 0 ? asked : share < worth ? share : worth;
   const int given = threads_given(wanted);
-  if (given < asked)
-    fprintf(stderr, "shinkei: warning: --threads %d: OpenMP gives only %d (OMP_THREAD_LIMIT)\n",
-            asked, given);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  if (node->local_rank == 0 && given * node->local_ranks > node->cores && node->cores < online)
-    fprintf(
-        stderr,
-        "shinkei: warning: %d ranks x %d threads share %d of this node's %ld cores: mpirun "
-        "binds a rank to one core unless told otherwise (--bind-to none or --map-by slot:pe=%d)\n",
-        node->local_ranks, given, node->cores, online, given);
+  if (node->local_rank == 0) warn_threads(node, given, asked, worth);
   return given;
 }
 
