@@ -45,43 +45,72 @@ static void note_delays(network *n, int least, int greatest) {
   if (greatest > n->max_delay) n->max_delay = greatest;
 }
 
-/* Least, greatest and mean |weight| of a file's edges, and their delays, over all ranks. */
+/* Are the weight and the delay [steps] of the file's i-th edge here allowed? */
+static err check_edge(const network *n, const model_projection *p, const network_file_slice *s,
+                      size_t i, double weight, double steps) {
+  const unsigned long long edge = s->first + i;
+  if (!(fabs(weight) <= WEIGHT_MAX))
+    return model_fail(n->m->name, p->weight.place, "weight",
+                      "%s: edge %llu has a weight of %g; allowed are %g to %g", p->file, edge,
+                      weight, -WEIGHT_MAX, WEIGHT_MAX);
+  if (s->delay && (lrint(fmin(steps, 1e9)) < 1 || steps > NETWORK_DELAY_MAX))
+    return model_fail(n->m->name, p->delay.place, "delay",
+                      "%s: edge %llu has a delay of %g ms; allowed are %g to %g ms", p->file, edge,
+                      s->delay[i] * p->delay.a, n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
+  return OK;
+}
+
+bool network_leaves_out(const model_projection *p, const network_file_slice *s, size_t i) {
+  return !p->autapses && p->source == p->target && s->source[i] == s->target[i];
+}
+
+/* Sum of the file's |weights|, none greater than `greatest`, over all ranks: of whole numbers, so
+ * that it is the same on any number of ranks. */
+static double sum_magnitudes(MPI_Comm comm, const network_file_slice *s, double scale,
+                             double greatest) {
+  enum { LOW_BITS = 30 };
+  const double unit = greatest / 0x1p60;
+  uint64_t part[2] = {0}, all[2];
+  for (size_t i = 0; i < s->count && unit > 0; i++) {
+    const uint64_t magnitude = (uint64_t)(fabs(scale * s->weight[i]) / unit);
+    part[0] += magnitude & ((1 << LOW_BITS) - 1);
+    part[1] += magnitude >> LOW_BITS;
+  }
+  AGREE_MPI(MPI_Allreduce(part, all, 2, MPI_UINT64_T, MPI_SUM, comm));
+  return ((double)all[1] * (1 << LOW_BITS) + (double)all[0]) * unit;
+}
+
+/* Least, greatest and mean |weight| of a file's edges, their delays, and how many are left out,
+ * over all ranks. */
 static err measure_file(network *n, MPI_Comm comm, int j) {
   network_projection *np = &n->projection[j];
   const model_projection *p = &n->m->projection[j];
+  const network_file_slice *s = &np->edges;
   enum { POSITIVE, NEGATIVE, LONGEST, MINUS_SHORTEST, EXTREMES }; /* the greatest of each */
   double extreme[EXTREMES] = {[MINUS_SHORTEST] = -NETWORK_DELAY_MAX}, all[EXTREMES];
-  double sum[2] = {0, (double)np->edges.count}, total[2];
+  uint64_t left_out = 0;
   err e = OK;
-  for (size_t i = 0; i < np->edges.count && e == OK; i++) {
-    const double w = np->edges.weight ? p->weight.a * np->edges.weight[i] : 0;
+  for (size_t i = 0; i < s->count && e == OK; i++) {
+    const double w = s->weight ? p->weight.a * s->weight[i] : 0;
+    const double steps = s->delay ? s->delay[i] * p->delay.a / n->m->dt : 0;
+    e = check_edge(n, p, s, i, w, steps);
     extreme[POSITIVE] = fmax(extreme[POSITIVE], w);
     extreme[NEGATIVE] = fmax(extreme[NEGATIVE], -w);
-    sum[0] += fabs(w);
-    if (!(fabs(w) <= WEIGHT_MAX))
-      e = model_fail(n->m->name, p->weight.place, "weight",
-                     "%s: edge %llu has a weight of %g; allowed are %g to %g", p->file,
-                     (unsigned long long)(np->edges.first + i), w, -WEIGHT_MAX, WEIGHT_MAX);
-    if (!np->edges.delay) continue;
-    const double steps = np->edges.delay[i] * p->delay.a / n->m->dt;
     extreme[LONGEST] = fmax(extreme[LONGEST], steps);
     extreme[MINUS_SHORTEST] = fmax(extreme[MINUS_SHORTEST], -steps);
-    if (lrint(fmin(steps, 1e9)) < 1 || steps > NETWORK_DELAY_MAX)
-      e = model_fail(n->m->name, p->delay.place, "delay",
-                     "%s: edge %llu has a delay of %g ms; allowed are %g to %g ms", p->file,
-                     (unsigned long long)(np->edges.first + i), np->edges.delay[i] * p->delay.a,
-                     n->m->dt, NETWORK_DELAY_MAX * n->m->dt);
+    left_out += network_leaves_out(p, s, i);
   }
   if ((e = agree(comm, e)) != OK) return e;
   AGREE_MPI(MPI_Allreduce(extreme, all, EXTREMES, MPI_DOUBLE, MPI_MAX, comm));
-  AGREE_MPI(MPI_Allreduce(sum, total, 2, MPI_DOUBLE, MPI_SUM, comm));
+  AGREE_MPI(MPI_Allreduce(&left_out, &np->left_out, 1, MPI_UINT64_T, MPI_SUM, comm));
   if (p->weight.kind == DISTRIBUTION_FILE) {
     np->greatest = all[POSITIVE];
     np->least = -all[NEGATIVE];
-    np->mean_magnitude = total[1] > 0 ? total[0] / total[1] : 0;
-    np->unit = np->edges.weights_are_integers ? fabs(p->weight.a) : 0;
+    const double sum = sum_magnitudes(comm, s, p->weight.a, fmax(all[POSITIVE], all[NEGATIVE]));
+    np->mean_magnitude = s->total > 0 ? sum / (double)s->total : 0;
+    np->unit = s->weights_are_integers ? fabs(p->weight.a) : 0;
   }
-  if (p->delay.kind == DISTRIBUTION_FILE && total[1] > 0)
+  if (p->delay.kind == DISTRIBUTION_FILE && s->total > 0)
     note_delays(n, (int)lrint(-all[MINUS_SHORTEST]), (int)lrint(all[LONGEST]));
   return OK;
 }
@@ -121,9 +150,19 @@ static double reach(const network *n, int j, int receptor) {
   return greatest;
 }
 
+/* Sum of |weights| that a neuron of the population has at the receptor, in the mean. */
+static double expected_load(const network *n, int population, int receptor) {
+  double load = 0;
+  for (int j = 0; j < n->m->projections; j++)
+    if (n->m->projection[j].target == population && reach(n, j, receptor) > 0)
+      load += network_projection_synapses(n, j) * n->projection[j].mean_magnitude;
+  return load / fmax(n->m->population[population].size, 1);
+}
+
 /* The scale of a receptor: the unit of its strongest projection times the power of two that just
- * lets the greatest weight fit (15 bits; 47 in double precision). Integer multiples of one constant
- * weight are then exact. */
+ * lets the greatest weight fit (15 bits; 47 in double precision), or all that a neuron's synapses
+ * could bring in one step (31 bits; 63), with room for twice the mean at every receptor. Integer
+ * multiples of one constant weight are exact in any case. */
 static void choose_scale(network *n, int population, int receptor) {
   const double limit = n->m->double_precision ? 0x1p47 - 1 : 32767;
   double greatest = 0, unit = 1;
@@ -136,6 +175,9 @@ static void choose_scale(network *n, int population, int receptor) {
   }
   if (greatest > 0) unit *= exp2(ceil(log2(greatest / unit / limit)));
   if (greatest / unit > limit) unit *= 2; /* log2 rounds */
+  const double room = n->m->double_precision ? 0x1p63 : 0x1p31;
+  const int receptors = n->m->population[population].neuron->receptors;
+  while (expected_load(n, population, receptor) / unit > room / (2 * receptors)) unit *= 2;
   n->scale[population][receptor] = unit;
 }
 
@@ -267,7 +309,8 @@ int network_min_delay(const network *n) { return n->min_delay; }
 
 double network_projection_synapses(const network *n, int projection) {
   const model_projection *p = &n->m->projection[projection];
-  if (p->rule == RULE_FILE) return (double)n->projection[projection].edges.total;
+  const network_projection *np = &n->projection[projection];
+  if (p->rule == RULE_FILE) return (double)(np->edges.total - np->left_out);
   return model_projection_indegree(n->m, projection) * n->m->population[p->target].size;
 }
 
@@ -308,9 +351,11 @@ void network_explicit_edges(const network *n, size_t *count, uint32_t **source, 
   for (int j = 0; j < n->m->projections; j++) {
     const model_projection *p = &n->m->projection[j];
     const network_file_slice *s = &n->projection[j].edges;
-    for (size_t i = 0; i < s->count; i++, at++) {
+    for (size_t i = 0; i < s->count; i++) {
+      if (network_leaves_out(p, s, i)) continue;
       (*source)[at] = n->m->population[p->source].first_gid + s->source[i];
-      (*target)[at] = n->m->population[p->target].first_gid + s->target[i];
+      (*target)[at++] = n->m->population[p->target].first_gid + s->target[i];
     }
   }
+  *count = at;
 }

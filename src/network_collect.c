@@ -119,8 +119,7 @@ static void edges_of_file(const network *n, int j, travelling_edges *list) {
   const uint32_t first_source = n->m->population[p->source].first_gid;
   const uint32_t first_target = n->m->population[p->target].first_gid;
   for (size_t i = 0; i < s->count; i++) {
-    const bool self = p->source == p->target && s->source[i] == s->target[i];
-    if (self && !p->autapses) continue;
+    if (network_leaves_out(p, s, i)) continue;
     travelling_edge *edge = append(list);
     edge->target = first_target + s->target[i];
     edge->source = first_source + s->source[i];

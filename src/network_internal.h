@@ -19,6 +19,7 @@ typedef struct {
   double least, greatest, mean_magnitude; /* of the weights */
   double unit;                            /* the weight scale is a power of two times this */
   network_file_slice edges;               /* RULE_FILE: this rank's share of the file      */
+  uint64_t left_out;                      /* RULE_FILE: autapses, over all ranks           */
   uint32_t *indegree;                     /* RULE_FIXED_TOTAL: [owned]                     */
   size_t *first;                          /* RULE_FILE, RULE_FIXED_OUTDEGREE: [owned + 1]  */
   collected_edge *collected;              /* [first[owned]], canonical order a target      */
@@ -35,6 +36,8 @@ struct network {
 
 LOCAL void network_edges_reserve(network_edges *edges, size_t extra);
 LOCAL bool network_rule_is_collected(model_rule rule);
+/* Is the i-th edge of a file's share an autapse that the projection does not take? */
+LOCAL bool network_leaves_out(const model_projection *p, const network_file_slice *s, size_t i);
 /* Fill weight and receptor at edges[at ..] from words. */
 LOCAL void network_weights(const network *n, int projection, int count, const uint32_t *word,
                            int64_t *weight, uint8_t *receptor);

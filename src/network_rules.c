@@ -71,18 +71,19 @@ static void append_source(const view *v, uint32_t node, network_edges *edges) {
 void network_draw_distinct(uint64_t seed, uint32_t index, uint32_t who, uint32_t n, uint32_t k,
                            uint32_t *out) {
   assert(k <= n);
-  uint32_t slots = 16;
+  uint64_t slots = 16; /* a power of two, which may be 2^32 */
   while (slots < 2 * (uint64_t)k) slots *= 2;
   uint32_t *table = check_allocate(slots, sizeof *table); /* value + 1; 0: free */
   for (uint32_t i = 0; i < k; i++) {
     const uint32_t last = n - k + i;
     const random_words w = random_draw(seed, RANDOM_EDGE_MORE, index, who, i);
-    uint32_t value = random_below(w.word[0], last + 1), slot = value * 0x9E3779B9u & (slots - 1);
-    while (table[slot] && table[slot] != value + 1) slot = (slot + 1) & (slots - 1);
+    uint32_t value = random_below(w.word[0], last + 1),
+             slot = value * 0x9E3779B9u & (uint32_t)(slots - 1);
+    while (table[slot] && table[slot] != value + 1) slot = (slot + 1) & (uint32_t)(slots - 1);
     if (table[slot]) {
       value = last;
-      slot = value * 0x9E3779B9u & (slots - 1);
-      while (table[slot]) slot = (slot + 1) & (slots - 1);
+      slot = value * 0x9E3779B9u & (uint32_t)(slots - 1);
+      while (table[slot]) slot = (slot + 1) & (uint32_t)(slots - 1);
     }
     table[slot] = value + 1;
     out[i] = value;

@@ -204,6 +204,16 @@ static bool take_edges(builder *w, uint32_t target, const network_edges *edges, 
   return true;
 }
 
+static err too_heavy(const builder *w, uint32_t gid, size_t synapses) {
+  const model *m = network_model(w->n);
+  const model_population *population = &m->population[model_population_of(m, gid)];
+  return check_fail(ERR_USER,
+                    "%s: populations.%s: the %zu synapses of node %u could bring more than a sum "
+                    "of %d-bit weights holds in one step; make it several neurons%s",
+                    m->name, population->name, synapses, gid - population->first_gid,
+                    w->b->wide ? 48 : 16, w->b->wide ? "" : " or set simulation.precision: double");
+}
+
 static err fill(builder *w) {
   synapse_block *b = w->b;
   network_edges edges = {0};
@@ -212,12 +222,7 @@ static err fill(builder *w) {
   for (uint32_t i = 0; i < b->neurons && e == OK; i++) {
     edges.count = 0;
     network_in_edges(w->n, w->gid[i], &edges);
-    if (!take_edges(w, i, &edges, &list))
-      e = check_fail(ERR_USER,
-                     "neuron %u: its %zu synapses could bring more than a sum of %d-bit weights "
-                     "holds in one step; make it several neurons%s",
-                     w->gid[i], edges.count, b->wide ? 48 : 16,
-                     b->wide ? "" : " or set simulation.precision: double");
+    if (!take_edges(w, i, &edges, &list)) e = too_heavy(w, w->gid[i], edges.count);
   }
   for (uint32_t g = 0; g < GROUPS; g++) write_group(w, &list, g);
   waiting_free(&list);

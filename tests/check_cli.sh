@@ -146,6 +146,12 @@ make_edges 'del group["0/w"]'
 refuses "an attribute that is missing" "0/w|'w'|\"w\"| w " run fly.yaml --out o --overwrite
 make_edges 'del group["0/w"]; group["0/w"] = np.full(300, np.nan)'
 refuses "a weight that is not a number" "nan" run fly.yaml --out o --overwrite
+make_edges 'for name, data in (("source_node_id", np.arange(200000) % 40), ("target_node_id", np.full(200000, 3)),
+  ("0/w", np.full(200000, 9)), ("edge_group_id", np.zeros(200000, int)), ("edge_group_index", np.arange(200000))):
+    del group[name]; group[name] = data'
+refuses "a neuron whose synapses could bring more than a sum holds" \
+  "fly.yaml: populations.A: the 200000 synapses of node 3 could bring more than a sum of 16-bit weights holds" \
+  run fly.yaml --out o --overwrite
 make_edges 'del group["source_node_id"]; group.create_dataset("source_node_id", data=np.arange(300) % 40, compression="lzf")'
 refuses "edges packed by a filter that is not here" "source_node_id cannot be read: it is packed by the filter 'lzf'" \
   run fly.yaml --out o --overwrite
@@ -333,7 +339,17 @@ if [ "$(nproc)" -gt 1 ]; then
   timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --threads 2 --out bound >log 2>&1
   [ "$(grep -c 'warning: 1 ranks x 2 threads share 1 of' log)" = 1 ]
   verdict $? "threads that mpirun has put on one core are told of"
+  timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --set populations.A.size=4000 --out bound --overwrite >log 2>&1
+  [ "$(grep -c "warning: mpirun bound 1 rank to 1 of this node's $(nproc) cores" log)" = 1 ]
+  verdict $? "so is a run that has fewer threads than its node has cores, because of mpirun"
 fi
+for command in "run small.yaml --out full --overwrite" "plan small.yaml" "partition small.yaml --ranks 2" \
+  "validate small.yaml" "info full/summary.json" "run --help"; do
+  # shellcheck disable=SC2086
+  timeout "$limit" "$shinkei" $command >/dev/full 2>log
+  [ $? = 3 ] && grep -q "standard output cannot be written: No space left" log
+  verdict $? "$command: standard output that is full is no success"
+done
 
 # Without a launcher nothing is shared with other programs of Open MPI: two of them at once had the same
 # folder for their sessions, and the one that ended first removed the other's.
