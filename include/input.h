@@ -58,6 +58,5 @@ LOCAL bool input_arrivals(input_block *b, int population, int receptor, uint32_t
 LOCAL const void *input_current(const input_block *b, uint32_t first);
 /* Whether a current is on in this step; else all are zeros.                                   */
 LOCAL bool input_driven(const input_block *b);
-LOCAL size_t input_bytes(const input_block *b);
 
 #endif

@@ -207,8 +207,4 @@ LOCAL uint32_t model_nodes_count(const model_nodes *nodes, uint32_t size);
 /* Mean number of synapses that a target of the projection receives, by rule; 0 for `file`.    */
 LOCAL double model_projection_indegree(const model *m, int projection);
 
-/* Mean number of synapses that a neuron of the population receives, by rule; `file` projections
- * count 0 (network.h knows them once they are read).                                         */
-LOCAL double model_expected_indegree(const model *m, int population);
-
 #endif

@@ -15,8 +15,8 @@ typedef enum {
   RANDOM_INITIAL,   /* who: gid                                          */
   RANDOM_POISSON,   /* who: gid, ordinal: step / 8                       */
   RANDOM_POISSON_MORE,
-  RANDOM_PARTITION,
-  RANDOM_SAMPLE,
+  RANDOM_PARTITION, /* who: gid                                          */
+  RANDOM_SAMPLE,    /* index, who, ordinal: as the file that draws says  */
 } random_purpose;
 
 typedef struct {

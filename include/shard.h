@@ -72,9 +72,10 @@ LOCAL void shard_impose(shard *s, uint32_t local, bool fires);
  * small enough for 16-bit targets and 32-bit synapse numbers. */
 LOCAL int shard_block_count(uint32_t count, double synapses, int threads);
 
+/* Of this rank; events: synapses that spikes reached since the shard was made. */
 LOCAL uint64_t shard_synapses(const shard *s);
+LOCAL uint64_t shard_events(const shard *s);
 /* Memory of the connectivity: synapses, run headers, source tables, routes [bytes].          */
 LOCAL uint64_t shard_connectivity_bytes(const shard *s);
-LOCAL uint64_t shard_events(const shard *s);
 
 #endif

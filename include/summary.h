@@ -43,7 +43,8 @@
   X(COUNT, bytes_sent, "bytes_sent", "B", "spikes sent between ranks, all ranks")                  \
   X(COUNT, messages, "messages", "", "messages that carried them")                                 \
   X(NUMBER, update_s, "update_s", "s", "in neuron updates, mean of the ranks")                     \
-  X(NUMBER, exchange_wait_s, "exchange_wait_s", "s", "waiting for other ranks, mean of the ranks") \
+  X(NUMBER, exchange_wait_s, "exchange_wait_s", "s",                                               \
+    "waiting for other ranks and threads, mean of the ranks")                                      \
   X(NUMBER, deliver_s, "deliver_s", "s", "delivering spikes to synapses, mean of the ranks")       \
   X(NUMBER, record_s, "record_s", "s", "recording, mean of the ranks")                             \
   X(COUNT, checkpoints, "checkpoints.saved", "", "checkpoints written by this run")                \

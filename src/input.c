@@ -393,9 +393,3 @@ const void *input_current(const input_block *b, uint32_t first) {
   const size_t size = b->m->double_precision ? sizeof(double) : sizeof(float);
   return b->driven ? (const char *)b->current + first * size : b->none;
 }
-
-size_t input_bytes(const input_block *b) {
-  return input_draw_bytes(&b->draw) +
-         b->neurons * (b->m->double_precision ? sizeof(double) : sizeof(float)) +
-         b->events * sizeof *b->event;
-}

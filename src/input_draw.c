@@ -65,10 +65,6 @@ const void *input_draw_counts(const input_draw *d, int step, size_t row) {
   return (const char *)d->counts + ((size_t)step * d->rows + row) * count_size(d);
 }
 
-size_t input_draw_bytes(const input_draw *d) {
-  return d->rows * (sizeof *d->who + 2 * POISSON_STEPS * count_size(d));
-}
-
 void input_draw_seed(input_draw *d, uint64_t seed) {
   if (d->seed == seed) return;
   close_octet(d);

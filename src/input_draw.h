@@ -40,7 +40,6 @@ LOCAL void input_draw_free(input_draw *d);
 /* The counts from row `row` on of a step of the octet that is under way: uint8_t where narrow, else
  * uint16_t; borrowed until the next octet is taken. */
 LOCAL const void *input_draw_counts(const input_draw *d, int step, size_t row);
-LOCAL size_t input_draw_bytes(const input_draw *d);
 /* Forget what was drawn if it was with another seed. */
 LOCAL void input_draw_seed(input_draw *d, uint64_t seed);
 /* Have the counts of `octet`: draw what is still missing. By the block's thread. */

@@ -189,10 +189,3 @@ double model_projection_indegree(const model *m, int projection) {
   }
   return 0;
 }
-
-double model_expected_indegree(const model *m, int population) {
-  double sum = 0;
-  for (int i = 0; i < m->projections; i++)
-    if (m->projection[i].target == population) sum += model_projection_indegree(m, i);
-  return sum;
-}

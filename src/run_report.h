@@ -15,7 +15,7 @@ typedef struct { /* what only the run itself knows */
   const run_save *saving;
 } run_facts;
 
-/* Write DIR/summary.json and DIR/effective.yaml; rank 0 prints the essence. */
+/* Write DIR/summary.json; rank 0 prints the essence. */
 COLLECTIVE err run_report(MPI_Comm comm, const run_facts *facts, const shard *s, const stepper *w,
                           const record_totals *totals);
 /* Write DIR/effective.yaml (rank 0 does). */
