@@ -85,10 +85,12 @@ err partition_create(MPI_Comm comm, const network *n, const model *m, partition_
   made->slice_count = directory_slice(m->neurons, ranks, rank + 1) - made->slice_first;
   made->slice_owner = check_allocate(made->slice_count, sizeof *made->slice_owner);
   err e = OK;
-  if (method == PARTITION_METIS)
-    e = divide_by_metis(comm, n, m, made);
-  else if (method == PARTITION_FILE)
+  if (method == PARTITION_FILE)
     e = partition_file_read(comm, file, made);
+  else if (parts == 1) /* owners are zero already: no graph is needed */
+    e = OK;
+  else if (method == PARTITION_METIS)
+    e = divide_by_metis(comm, n, m, made);
   else
     set_closed_form(m, method, made);
   double seconds = MPI_Wtime() - start;

@@ -74,14 +74,25 @@ static double synapses_between(const division *d, int projection, const group *a
   return end > first ? end - first : 0;
 }
 
+/* Groups of a population stand side by side: [first, end). */
+static void range_of(const division *d, int population, uint32_t *first, uint32_t *end) {
+  uint32_t i = 0;
+  while (i < d->groups && d->group[i].population != population) i++;
+  *first = i;
+  while (i < d->groups && d->group[i].population == population) i++;
+  *end = i;
+}
+
 static void link_groups(const division *d, double *link) {
   const model *m = d->m;
   for (int j = 0; j < m->projections; j++) {
     const model_projection *p = &m->projection[j];
     if (p->rule == RULE_FILE || !d->chosen[p->source] || !d->chosen[p->target]) continue;
-    for (uint32_t a = 0; a < d->groups; a++)
-      for (uint32_t b = 0; b < d->groups; b++) {
-        if (d->group[a].population != p->source || d->group[b].population != p->target) continue;
+    uint32_t a, a_end, first, end;
+    range_of(d, p->source, &a, &a_end);
+    range_of(d, p->target, &first, &end);
+    for (; a < a_end; a++)
+      for (uint32_t b = first; b < end; b++) {
         const double events = synapses_between(d, j, &d->group[a], &d->group[b]) *
                               m->population[p->source].expected_rate;
         link[(size_t)a * d->groups + b] += events;
