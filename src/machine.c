@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "machine.h"
 #include "agree.h"
+#include "machine_memory.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -19,16 +20,6 @@ static cpu_set_t allowed_cores(void) {
   return set;
 }
 
-static uint64_t available_memory(void) {
-  FILE *file = fopen("/proc/meminfo", "r");
-  char line[128];
-  unsigned long long kib = 0;
-  while (file && fgets(line, sizeof line, file))
-    if (sscanf(line, "MemAvailable: %llu", &kib) == 1) break;
-  if (file) fclose(file);
-  return (uint64_t)kib * 1024;
-}
-
 machine machine_look(MPI_Comm comm) {
   machine m;
   MPI_Comm node;
@@ -39,7 +30,9 @@ machine machine_look(MPI_Comm comm) {
   AGREE_MPI(MPI_Allreduce(&mine, &all, sizeof mine, MPI_BYTE, MPI_BOR, node));
   MPI_Comm_free(&node);
   m.cores = CPU_COUNT(&all);
-  m.memory_available = available_memory();
+  const machine_memory memory = machine_memory_look("");
+  m.memory_available = memory.free;
+  memcpy(m.memory_limit, memory.limit, sizeof m.memory_limit);
   return m;
 }
 

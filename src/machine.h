@@ -9,7 +9,8 @@
 typedef struct {
   int local_ranks, local_rank; /* ranks of this job on this node               */
   int cores;                   /* that this job may use here                   */
-  uint64_t memory_available;   /* [B] on this node now                         */
+  uint64_t memory_available;   /* [B] to this process now, see machine_memory.h */
+  char memory_limit[256];      /* what sets that, in words                     */
 } machine;
 
 COLLECTIVE machine machine_look(MPI_Comm comm);

@@ -76,10 +76,11 @@ static err check_memory(const building *x) {
     snprintf(ranks, sizeof ranks, "%d of %d ranks there", node->local_ranks, x->ranks);
   return check_fail(ERR_USER,
                     "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %s), "
-                    "but %.1f GB are free; use more nodes, %sor --force to try all the same",
+                    "but %.1f GB are free %s; use more nodes, %sor --force to try all the same",
                     x->plan->name ? x->plan->name : x->m->name, here / 1e9,
                     network_expected_synapses(x->n), x->m->neurons, ranks,
-                    (double)node->memory_available / 1e9, groups > 1 ? "fewer --groups, " : "");
+                    (double)node->memory_available / 1e9, node->memory_limit,
+                    groups > 1 ? "fewer --groups, " : "");
 }
 
 /* Owned gids and their blocks. */
