@@ -265,7 +265,8 @@ void network_weights(const network *n, int projection, int count, const uint32_t
   }
 }
 
-static void append_collected(const network *n, int j, uint32_t gid, network_edges *edges) {
+static void append_collected(const network *n, int j, uint32_t gid, bool full,
+                             network_edges *edges) {
   const network_projection *np = &n->projection[j];
   const uint32_t own = network_owned_index(n, gid);
   const size_t first = np->first[own], count = np->first[own + 1] - first;
@@ -274,6 +275,7 @@ static void append_collected(const network *n, int j, uint32_t gid, network_edge
     const collected_edge *edge = &np->collected[first + i];
     const size_t at = edges->count++;
     edges->source[at] = edge->source;
+    if (!full) continue; /* pages that nobody writes are no memory */
     edges->weight[at] = edge->weight;
     edges->delay[at] = edge->delay;
     edges->receptor[at] = edge->receptor;
@@ -285,7 +287,7 @@ static void append_edges(const network *n, uint32_t gid, bool full, network_edge
   for (int j = 0; j < n->m->projections; j++) {
     if (n->m->projection[j].target != population) continue;
     if (network_rule_is_collected(n->m->projection[j].rule))
-      append_collected(n, j, gid, edges);
+      append_collected(n, j, gid, full, edges);
     else
       network_rule_draw(n, j, gid, full, edges);
   }

@@ -113,12 +113,14 @@ static void weight_from_file(const network *n, int j, double value, travelling_e
   edge->weight = llrint(weight / n->scale[p->target][edge->receptor]);
 }
 
-static void edges_of_file(const network *n, int j, travelling_edges *list) {
+/* Edges [from, end) of this rank's slice of the file. */
+static void edges_of_file(const network *n, int j, size_t from, size_t end,
+                          travelling_edges *list) {
   const model_projection *p = &n->m->projection[j];
   const network_file_slice *s = &n->projection[j].edges;
   const uint32_t first_source = n->m->population[p->source].first_gid;
   const uint32_t first_target = n->m->population[p->target].first_gid;
-  for (size_t i = 0; i < s->count; i++) {
+  for (size_t i = from; i < end; i++) {
     if (network_leaves_out(p, s, i)) continue;
     travelling_edge *edge = append(list);
     edge->target = first_target + s->target[i];
@@ -154,46 +156,129 @@ static void edges_of_source(const network *n, int j, uint32_t node, uint32_t *sc
   }
 }
 
-static void edges_by_source(const network *n, MPI_Comm comm, int j, travelling_edges *list) {
+/* Edges set out in rounds, so that those under way are few beside those that have arrived. */
+enum { ROUND_EDGES = 1 << 17 };
+
+typedef struct { /* what of a projection this rank sends: edges of a file, or source neurons */
+  network *n;
+  int projection;
+  const directory *d;
+  size_t first, end, step; /* step: of one round */
+  uint32_t *scratch;       /* targets of one source, where they are distinct */
+  travelling_edges list;
+} sending;
+
+static sending start_sending(network *n, MPI_Comm comm, int j, const directory *d) {
   const model_projection *p = &n->m->projection[j];
+  sending s = {.n = n, .projection = j, .d = d, .end = n->projection[j].edges.count};
+  s.step = ROUND_EDGES;
+  if (p->rule == RULE_FILE) return s;
   const uint32_t sources = n->m->population[p->source].size;
   int rank, ranks;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &ranks);
-  uint32_t *scratch = p->multapses ? NULL : check_allocate(p->number, sizeof *scratch);
-  for (uint32_t s = directory_slice(sources, ranks, rank);
-       s < directory_slice(sources, ranks, rank + 1); s++)
-    edges_of_source(n, j, s, scratch, list);
-  free(scratch);
+  s.first = directory_slice(sources, ranks, rank);
+  s.end = directory_slice(sources, ranks, rank + 1);
+  s.step = p->number < ROUND_EDGES ? ROUND_EDGES / (p->number > 0 ? p->number : 1) : 1;
+  if (!p->multapses) s.scratch = check_allocate(p->number, sizeof *s.scratch);
+  return s;
 }
 
-static int compare_edges(const void *a, const void *b) {
-  const travelling_edge *x = a, *y = b;
-  if (x->target != y->target) return x->target < y->target ? -1 : 1;
-  if (x->ordinal != y->ordinal) return x->ordinal < y->ordinal ? -1 : 1;
-  return 0;
+static uint64_t rounds_of(const sending *s, MPI_Comm comm) {
+  const uint64_t mine = (s->end - s->first + s->step - 1) / s->step;
+  uint64_t most;
+  AGREE_MPI(MPI_Allreduce(&mine, &most, 1, MPI_UINT64_T, MPI_MAX, comm));
+  return most;
+}
+
+/* List the edges of one round: none where this rank has sent all of its own. */
+static void list_round(sending *s, uint64_t round) {
+  const size_t left = s->end - s->first, done = round * s->step < left ? round * s->step : left;
+  const size_t from = s->first + done, end = left - done < s->step ? s->end : from + s->step;
+  s->list.count = 0;
+  if (s->n->m->projection[s->projection].rule == RULE_FILE)
+    edges_of_file(s->n, s->projection, from, end, &s->list);
+  else
+    for (size_t source = from; source < end; source++)
+      edges_of_source(s->n, s->projection, (uint32_t)source, s->scratch, &s->list);
+}
+
+/* In-degrees of the owned neurons, as sums: where each one's edges will begin. */
+static void count_arrivals(sending *s, uint64_t rounds, size_t *first) {
+  for (uint64_t round = 0; round < rounds; round++) {
+    list_round(s, round);
+    uint32_t *target = check_allocate(s->list.count, sizeof *target);
+    for (size_t i = 0; i < s->list.count; i++) target[i] = s->list.edge[i].target;
+    size_t count;
+    uint32_t *arrived = directory_route(s->d, sizeof *target, s->list.count, target, &count);
+    for (size_t i = 0; i < count; i++) first[network_owned_index(s->n, arrived[i]) + 1]++;
+    free(arrived);
+    free(target);
+  }
+  for (uint32_t own = 0; own < s->n->owned_count; own++) first[own + 1] += first[own];
+}
+
+typedef struct {
+  uint64_t ordinal;
+  collected_edge edge;
+} arrived_edge;
+
+/* Put each edge among those of its target. */
+static arrived_edge *take_arrivals(sending *s, uint64_t rounds, const size_t *first) {
+  const uint32_t owned = s->n->owned_count;
+  arrived_edge *edge = check_allocate_raw(first[owned], sizeof *edge);
+  size_t *next = check_allocate(owned, sizeof *next);
+  memcpy(next, first, owned * sizeof *next);
+  for (uint64_t round = 0; round < rounds; round++) {
+    size_t count;
+    list_round(s, round);
+    travelling_edge *arrived =
+        directory_route(s->d, sizeof *arrived, s->list.count, s->list.edge, &count);
+    for (size_t i = 0; i < count; i++) {
+      const travelling_edge *a = &arrived[i];
+      edge[next[network_owned_index(s->n, a->target)]++] =
+          (arrived_edge){a->ordinal, {a->source, a->delay, a->receptor, a->weight}};
+    }
+    free(arrived);
+  }
+  free(next);
+  return edge;
+}
+
+static int compare_ordinals(const void *a, const void *b) {
+  const arrived_edge *x = a, *y = b;
+  return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* Canonical order at each target; ordinals are then forgotten, in place. */
+static collected_edge *put_in_order(uint32_t owned, const size_t *first, arrived_edge *edge) {
+  for (uint32_t own = 0; own < owned; own++)
+    if (first[own + 1] > first[own])
+      qsort(edge + first[own], first[own + 1] - first[own], sizeof *edge, compare_ordinals);
+  char *kept = (char *)edge;
+  for (size_t i = 0; i < first[owned]; i++)
+    memmove(kept + i * sizeof(collected_edge), &edge[i].edge, sizeof(collected_edge));
+  collected_edge *shrunk = realloc(kept, (first[owned] + 1) * sizeof *shrunk);
+  if (!shrunk) CHECK_ABORT("out of memory");
+  return shrunk;
+}
+
+static void collect_projection(network *n, MPI_Comm comm, int j, const directory *d) {
+  network_projection *np = &n->projection[j];
+  sending s = start_sending(n, comm, j, d);
+  const uint64_t rounds = rounds_of(&s, comm);
+  np->first = check_allocate((size_t)n->owned_count + 1, sizeof *np->first);
+  count_arrivals(&s, rounds, np->first);
+  arrived_edge *edge = take_arrivals(&s, rounds, np->first);
+  network_file_release(&np->edges);
+  free(s.scratch);
+  free(s.list.edge);
+  np->collected = put_in_order(n->owned_count, np->first, edge);
 }
 
 static int compare_sources(const void *a, const void *b) {
   const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
   return x < y ? -1 : x > y;
-}
-
-/* Keep the arrived edges by owned target, in canonical order. */
-static void keep(network *n, int j, size_t count, travelling_edge *arrived) {
-  network_projection *np = &n->projection[j];
-  qsort(arrived, count, sizeof *arrived, compare_edges);
-  np->first = check_allocate((size_t)n->owned_count + 1, sizeof *np->first);
-  np->collected = check_allocate(count, sizeof *np->collected);
-  size_t at = 0;
-  for (uint32_t own = 0; own < n->owned_count; own++) {
-    for (; at < count && arrived[at].target == n->owned[own]; at++)
-      np->collected[at] = (collected_edge){arrived[at].source, arrived[at].delay,
-                                           arrived[at].receptor, arrived[at].weight};
-    np->first[own + 1] = at;
-  }
-  if (at != count)
-    CHECK_ABORT("%zu edges reached a rank that does not own their target", count - at);
 }
 
 /* A file that must hold no multapses: two edges from one source to one target are refused. */
@@ -229,18 +314,7 @@ err network_collect(network *n, MPI_Comm comm, uint32_t count, const uint32_t *o
     if (rule == RULE_FIXED_TOTAL) divide_total(n, j);
     if (!network_rule_is_collected(rule)) continue;
     if (!d) d = directory_create(comm, n->m->neurons, count, owned);
-    travelling_edges list = {0};
-    if (rule == RULE_FILE)
-      edges_of_file(n, j, &list);
-    else
-      edges_by_source(n, comm, j, &list);
-    network_file_release(&n->projection[j].edges);
-    size_t arrived_count;
-    travelling_edge *arrived =
-        directory_route(d, sizeof *arrived, list.count, list.edge, &arrived_count);
-    free(list.edge);
-    keep(n, j, arrived_count, arrived);
-    free(arrived);
+    collect_projection(n, comm, j, d);
     if (e == OK) e = check_multapses(n, j);
   }
   directory_free(d);
