@@ -41,6 +41,13 @@ LOCAL bool record_trace_due(const record *r, int64_t step);
 LOCAL const uint32_t (*record_traced(const record *r, size_t *count))[2];
 LOCAL void record_trace(record *r, int64_t step, const double *value);
 
+/* How many steps to take after `step` before record_flush_due is asked again, at least 1, so that
+ * what a rank keeps stays below some 6 MB (more where one step alone has more). Of spikes it can
+ * only suppose that they go on as they were. The same on every rank.                          */
+COLLECTIVE int64_t record_steps_ahead(const record *r, int64_t step);
+/* Does a rank keep so much that it should be written now? The same on every rank. */
+COLLECTIVE bool record_flush_due(const record *r);
+
 /* Write all that was kept for steps <= step; every rank calls it at the same steps. The data are
  * sorted globally by (step, node) and appended. A failed write (full disk) is ERR_ENVIRONMENT on
  * all ranks; what was written before stays readable. Where there was no room, nothing is lost yet:

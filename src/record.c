@@ -18,6 +18,7 @@ struct record {
   int64_t flushed; /* [dt] the files hold all up to here                   */
   int gid_bits;    /* of a key: see record_sort.h                          */
   record_keys kept, scratch;
+  double added;               /* [bytes] spikes of this rank a step, before the last flush */
   uint64_t spikes, digest[2]; /* of this rank; what a resumed run brings counts on rank 0 */
   record_position position;
   const model_nodes **recorded; /* [populations] whose spikes go into the file, NULL: none's */
@@ -281,6 +282,32 @@ static uint32_t key_gid(const record *r, uint64_t key) {
   return (uint32_t)(key & ((UINT64_C(1) << r->gid_bits) - 1));
 }
 
+/* Kept by one rank when a flush is due. The stretch that brings it there adds at most half of it, a
+ * flush holds five copies, MPI-IO some more: 50 MB were measured, and no gain in speed with more.
+ */
+enum { FLUSH_BYTES = 4 << 20 };
+
+/* Of all ranks. */
+static double largest(const record *r, double mine) {
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &mine, 1, MPI_DOUBLE, MPI_MAX, r->comm));
+  return mine;
+}
+
+static double spikes_kept(const record *r) {
+  return (double)r->kept.count * sizeof *r->kept.key; /* [bytes] */
+}
+
+int64_t record_steps_ahead(const record *r, int64_t step) {
+  double added = r->added;
+  if (step > r->flushed) added = fmax(added, spikes_kept(r) / (double)(step - r->flushed));
+  added = largest(r, added + record_traces_added(r->traces));
+  return added > 0 ? (int64_t)fmin(fmax(FLUSH_BYTES / 2 / added, 1), 1e15) : INT64_MAX;
+}
+
+bool record_flush_due(const record *r) {
+  return largest(r, spikes_kept(r) + record_traces_kept(r->traces)) >= FLUSH_BYTES;
+}
+
 /* Keys after `step`, the last ones, wait in *later for the next flush. */
 static void split_later(record *r, int64_t step, record_keys *later) {
   uint64_t limit = (uint64_t)(step - r->flushed + 1) << r->gid_bits;
@@ -410,6 +437,7 @@ err record_flush(record *r, int64_t step) {
   record_keys later = {0};
   if (e == OK) {
     split_later(r, step, &later);
+    r->added = spikes_kept(r) / (double)(step - r->flushed);
     e = flush_spikes(r, step);
   }
   if (e == OK) {

@@ -384,6 +384,20 @@ void record_traces_keep(record_traces *t, int64_t step, const double *value) {
   }
 }
 
+double record_traces_kept(const record_traces *t) {
+  double bytes = 0;
+  for (int i = 0; i < t->reports; i++)
+    bytes += (double)t->report[i].kept_count * sizeof *t->report[i].kept;
+  return bytes;
+}
+
+double record_traces_added(const record_traces *t) {
+  double bytes = 0;
+  for (int i = 0; i < t->reports; i++)
+    bytes += (double)(t->report[i].count * sizeof *t->report[i].kept) / t->report[i].interval;
+  return bytes;
+}
+
 static uint64_t rows_due(const record_traces *t, const report *p, int64_t step) {
   return step / p->interval - t->flushed / p->interval;
 }
@@ -394,7 +408,7 @@ static double *exchange_rows(record_traces *t, const report *p, size_t rows) {
   int *sent = count, *sent_at = sent + t->ranks, *got = sent_at + t->ranks,
       *got_at = got + t->ranks;
   if (rows * (p->count > p->slice_count ? p->count : p->slice_count) > INT_MAX)
-    CHECK_ABORT("%zu rows of traces at once: record_flush more often", rows);
+    CHECK_ABORT("%s: %zu rows at once are too much for one rank: take more ranks", p->group, rows);
   double *packed = check_allocate(rows * p->count, sizeof *packed);
   double *arrived = check_allocate(rows * p->slice_count, sizeof *arrived);
   size_t first = 0, at = 0, coming = 0;

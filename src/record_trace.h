@@ -27,6 +27,10 @@ LOCAL bool record_traces_due(const record_traces *t, int64_t step);
 LOCAL const uint32_t (*record_traces_list(const record_traces *t, size_t *count))[2];
 LOCAL void record_traces_keep(record_traces *t, int64_t step, const double *value);
 
+/* What this rank keeps now, and what each step adds on average [bytes]. */
+LOCAL double record_traces_kept(const record_traces *t);
+LOCAL double record_traces_added(const record_traces *t);
+
 /* Write the rows that are due up to `step`. */
 COLLECTIVE err record_traces_flush(record_traces *t, record_file *f, int64_t step);
 

@@ -75,28 +75,35 @@ static int64_t next_stretch(int64_t steps, double seconds) {
   return next;
 }
 
+static int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Write what is kept, where that is old or much. */
+static err flush(run *x, int64_t done, int64_t stretch, int64_t *flushed) {
+  enum { STRETCHES_A_FLUSH = 10 }; /* a flush costs some 20 ms, however few spikes there are */
+  if (!record_flush_due(x->r) && done - *flushed < STRETCHES_A_FLUSH * stretch) return OK;
+  watchdog_alive("record");
+  const err e = record_flush(x->r, *flushed = done);
+  watchdog_alive("steps");
+  return e;
+}
+
 static err simulate(run *x) {
   const int64_t last = model_steps(x->m, x->m->warm_up) + model_steps(x->m, x->m->duration);
   const double start = MPI_Wtime();
   const run_progress progress = run_progress_start(x->rank, x->first, last, x->m->dt);
   run_save *saving = &x->saving;
   *saving = run_save_start(x->comm, x->options, x->folder, x->begun, &x->s, x->r, x->w);
-  enum { STRETCHES_A_FLUSH = 10 }; /* a flush costs some 20 ms, however few spikes there are */
   int64_t stretch = 16, flushed = x->first;
   err e = OK;
   watchdog_start(x->rank, x->options->watchdog);
   for (int64_t done = x->first; done < last && e == OK && saving->ended == STOP_NOT;) {
     const double begun = MPI_Wtime();
-    int64_t steps = stretch < last - done ? stretch : last - done;
-    const int64_t distance = run_save_distance(saving, done);
-    if (distance < steps) steps = distance;
+    int64_t steps = lesser(stretch, last - done);
+    steps = lesser(steps, run_save_distance(saving, done));
+    steps = lesser(steps, record_steps_ahead(x->r, done));
     const uint64_t before = step_spikes_counted(x->w);
     step_run(x->w, done += steps);
-    if (done - flushed >= STRETCHES_A_FLUSH * stretch) {
-      watchdog_alive("record");
-      e = record_flush(x->r, flushed = done);
-      watchdog_alive("steps");
-    }
+    e = flush(x, done, stretch, &flushed);
     const double seconds = (double)steps * x->m->dt / 1000;
     const double neurons = x->s.neurons > 0 ? x->s.neurons : 1;
     run_progress_show(&progress, done,
