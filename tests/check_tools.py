@@ -77,6 +77,66 @@ def check_converter(verdict, work):
                   f"weights that are not whole are not rounded: {weights}")
 
 
+A, B, C = 10**17, 10**17 + 1, 10**17 + 2  # root ids
+CODEX = f"pre_root_id,post_root_id,syn_count,nt_type\n{A},{B},5,ach\n{B},{C},6,Glutamate\n"
+UNKNOWN = CODEX + f"{C},{A},7,Glu\n{A},{C},8,\n"
+
+
+def converted(verdict, work, text, wanted, words, *arguments):
+    """Weights in the order of (target, source), the number of neurons, and what the report says."""
+    edges, nodes = work.path("made.h5"), work.path("made_nodes.h5")
+    done = call(CONVERTER, write(work.path("table.csv"), text), "--out", edges, "--nodes", nodes, *arguments)
+    if done.returncode:
+        verdict.check(False, done.stderr.strip())
+        return
+    with h5py.File(edges) as file:
+        weights = file["edges/fly_fly/0/syn_weight"][:].tolist()
+    verdict.check(weights == wanted and words in done.stdout and sonata.node_count(nodes, "fly") == 3,
+                  f"{' '.join(arguments) or 'no option'}: weights {weights}, {done.stdout.splitlines()[1]}")
+
+
+def check_transmitters(verdict, work):
+    out = "--out", work.path("refused.h5")
+    unsigned = "".join(line.rsplit(",", 1)[0] + "\n" for line in CODEX.splitlines())
+    named = UNKNOWN.replace("nt_type", "top_nt").replace("syn_count", "n")
+    columns = "--pre", "pre_root_id", "--post", "post_root_id", "--count", "n"
+    for words, text, *arguments in (
+            ("row 3: nt_type 'Glu' is unknown: must be ACH or acetylcholine, GABA,", UNKNOWN),
+            ("row 3: nt_type '' is unknown", CODEX + f"{A},{C},8,\n"),
+            ("syn_count has no signs and there is no column nt_type", unsigned),
+            ("by --transmitter, or say by --unknown", unsigned, "--unknown", "drop"),
+            ("n has no signs", named, *columns),
+            ("row 3: top_nt 'Glu'", named, *columns, "--transmitter", "top_nt"),
+            ("no column 'nt'", named, *columns, "--transmitter", "nt"),
+            ("is a column of neurons or counts", named, *columns, "--transmitter", "n"),
+            ("has signs", "source,target,weight\n0,1,2\n", "--unknown", "drop")):
+        refuses(verdict, CONVERTER, words, write(work.path("table.csv"), text), *out, *arguments)
+    converted(verdict, work, UNKNOWN, [7, 5, 8, -6], "2 rows of unknown transmitter count as excitatory: "
+              "1 'Glu', 1 ''", "--unknown", "excitatory")
+    converted(verdict, work, UNKNOWN, [-7, 5, -8, -6], "count as inhibitory", "--unknown", "inhibitory")
+    converted(verdict, work, CODEX + f"{C},{A},7,?\n", [5, -6], "1 rows of unknown transmitter were dropped",
+              "--unknown", "drop")
+    converted(verdict, work, unsigned, [5, 6], "2 rows without a transmitter count as excitatory",
+              "--unknown", "excitatory")
+    converted(verdict, work, named, [5, -6], "were dropped", *columns, "--transmitter", "top_nt", "--unknown", "drop")
+    every = "ACH Acetylcholine DA dopamine SER 5ht serotonin OCT octopamine GABA GLUT glutamate".split()
+    text = "".join(f"{A + i // 3},{A + i % 3},{i + 1},{name}\n" for i, name in enumerate(every[:9]))
+    converted(verdict, work, CODEX.splitlines()[0] + "\n" + text, [1, 4, 7, 2, 5, 8, 3, 6, 9], "0 rows",
+              "--unknown", "drop")
+    text = "".join(f"{A + i},{A},{i + 1},{name}\n" for i, name in enumerate(every[9:]))
+    converted(verdict, work, CODEX.splitlines()[0] + "\n" + text, [-1, -2, -3], "3 inhibitory")
+    signed = f"pre_root_id,post_root_id,n,nt_type\n{A},{B},-5,?\n{B},{C},6,GABA\n"
+    converted(verdict, work, signed, [-5, 6], "1 excitatory, 1 inhibitory", *columns)
+
+
+def check_separators(verdict, work):
+    for separator in ";", "\t":
+        converted(verdict, work, UNKNOWN.replace(",", separator), [7, 5, 8, -6], "3 neurons", "--unknown",
+                  "excitatory")
+    refuses(verdict, CONVERTER, "must be separated by commas or tabs or semicolons", "--out", work.path("refused.h5"),
+            write(work.path("table.csv"), CODEX.replace(",", " ")))
+
+
 def write_fly(work):
     """Three neurons in a row: (options of the edges, options of the nodes)."""
     edges, nodes = work.path("fly_edges.h5"), work.path("fly_nodes.h5")
@@ -166,6 +226,8 @@ def main():
     check_generator(verdict)
     with Workspace() as work:
         check_converter(verdict, work)
+        check_transmitters(verdict, work)
+        check_separators(verdict, work)
         edges, nodes = write_fly(work)
         check_files(verdict, work, edges, nodes)
         check_drive(verdict, work, edges)

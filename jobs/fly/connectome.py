@@ -5,13 +5,15 @@
     connectome.py connections.csv.gz --out fly_edges.h5 --nodes fly_nodes.h5
     connectome.py my_table.csv --pre from --post to --count strength --out edges.h5
 
-The table is CSV (.csv, .csv.gz) or, where pyarrow or fastparquet is installed, Parquet. Columns are
-recognised by name; --pre, --post and --count name others:
+The table is CSV (.csv, .csv.gz; separated by commas, tabs or semicolons) or, where pyarrow or
+fastparquet is installed, Parquet. Columns are recognised by name; --pre, --post, --count and
+--transmitter name others:
   Presynaptic_Index, Postsynaptic_Index, "Excitatory x Connectivity"   model index, signed count
       (Presynaptic_ID and Postsynaptic_ID give the root ids for --nodes)
-  pre_root_id, post_root_id, syn_count, nt_type                        FlyWire Codex; GABA and GLUT
-      count as inhibitory, everything else as excitatory
-  source, target, weight
+  pre_root_id, post_root_id, syn_count, nt_type                        FlyWire Codex
+  source, target, weight                                               signed weight
+Where counts have no sign the transmitter gives it: GABA and GLUT (glutamate) inhibit, ACH, DA, SER and
+OCT excite, as in Shiu et al. 2024. Any other is refused unless --unknown says what it is.
 Rows of the same pair (a pair in several neuropils) are summed, and it is said how many. Where the
 table has root ids alone, neurons are numbered by ascending root id; --ids FILE (text, one a line, or
 .npy) gives the list of all neurons, so that those without connections are numbered as well.
@@ -29,12 +31,15 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import sonata
+import transmitters
 
 LAYOUTS = [("Presynaptic_Index", "Postsynaptic_Index", "Excitatory x Connectivity"),
            ("pre_root_id", "post_root_id", "syn_count"),
            ("source", "target", "weight")]
 ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
-TRANSMITTER, INHIBITORY = "nt_type", ("GABA", "GLUT")
+SIGNED = (LAYOUTS[0][2], LAYOUTS[2][2])  # their counts have signs
+TRANSMITTER = "nt_type"
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 ROOT_ID_LEAST = 10**15  # smaller numbers are indices
 INDEX_MOST = 2**32 - 2
 EXACT_MOST = 2**53 - 1  # whole numbers up to here are exact as a double
@@ -59,8 +64,11 @@ class CsvTable:
     def __init__(self, path):
         self.path = path
         with self.open() as file:
-            header = next(csv.reader(file, skipinitialspace=True), [])
-        self.names = [name.strip() for name in header]
+            line = file.readline()
+        headers = {sign: next(csv.reader([line], delimiter=sign, skipinitialspace=True), [])
+                   for sign in SEPARATORS}
+        self.separator = max(headers, key=lambda sign: len(headers[sign]))
+        self.names = [name.strip() for name in headers[self.separator]]
 
     def open(self):
         if self.path.endswith(".gz"):
@@ -75,7 +83,7 @@ class CsvTable:
             with self.open() as file, warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # a table without rows
                 warnings.simplefilter("error", DeprecationWarning)  # a neuron 1.5, or 7.2e17
-                rows = np.loadtxt(file, delimiter=",", skiprows=1, usecols=places, dtype=kinds,
+                rows = np.loadtxt(file, delimiter=self.separator, skiprows=1, usecols=places, dtype=kinds,
                                   quotechar='"', comments=None, ndmin=1)
         except UNREADABLE as problem:
             fail(f"{self.path}: {problem}")
@@ -127,7 +135,9 @@ def choose_columns(table, options):
         chosen = next((names for names in LAYOUTS if set(names) <= set(table.names)), None)
         if chosen is None:
             fail(f"{table.path}: columns not recognised, name them by --pre, --post and --count; "
-                 "the table has: " + ", ".join(table.names))
+                 "the table has: " + ", ".join(table.names) + (
+                     "" if len(table.names) > 2 else "; columns must be separated by "
+                     + " or ".join(SEPARATORS.values())))
     for name in chosen:
         if name not in table.names:
             fail(f"{table.path}: no column '{name}'; the table has: " + ", ".join(table.names))
@@ -136,24 +146,60 @@ def choose_columns(table, options):
     return chosen
 
 
-def check_counts(table, count, weight, signed):
-    """`signed`: the sign comes from the transmitter."""
+def check_counts(table, count, weight):
     is_count = count in (LAYOUTS[0][2], LAYOUTS[1][2])
     for wrong, words in ((~np.isfinite(weight), "is not a number"),
-                         (is_count & (weight != np.rint(weight)), "is no number of synapses"),
-                         (signed & (weight < 0), f"is negative, but {TRANSMITTER} gives the sign")):
+                         (is_count & (weight != np.rint(weight)), "is no number of synapses")):
         if wrong.any():
             at = int(np.argmax(wrong))
-            fail(f"{table.path}: connection {at + 1}: {count} {weight[at]:g} {words}")
+            fail(f"{table.path}: row {at + 1}: {count} {weight[at]:g} {words}")
+
+
+def transmitter_column(table, options, count):
+    """Name of the column that may give the signs; None: there is none, or the counts have their own."""
+    if options.transmitter is not None and options.transmitter not in table.names:
+        fail(f"{table.path}: no column '{options.transmitter}'; the table has: " + ", ".join(table.names))
+    if options.transmitter is not None or count in SIGNED:
+        return options.transmitter
+    return TRANSMITTER if TRANSMITTER in table.names else None
+
+
+def signs_of_transmitters(table, options, count, weight, column, values):
+    """Sign of every row, 0 where it is dropped, and what is to be said about them."""
+    if (weight < 0).any():
+        at = int(np.argmax(weight < 0))
+        fail(f"{table.path}: row {at + 1}: {count} {weight[at]:g} is negative, but {column} gives the sign")
+    try:
+        signs, others = transmitters.read_signs(values, options.unknown)
+    except ValueError as problem:
+        row, value = problem.args
+        fail(f"{table.path}: row {row + 1}: {column} '{value}' is unknown: must be {transmitters.WORDS}; "
+             "--unknown excitatory, inhibitory or drop says what to do with such rows")
+    return signs, transmitters.describe(options.unknown, others) if options.unknown else None
+
+
+def signs_without_transmitters(table, options, count, weight):
+    """Sign of every row: 1 where the counts have their own, or what --unknown says; and words on it."""
+    has_signs = count in SIGNED or (weight < 0).any()
+    if has_signs and options.unknown:
+        fail(f"--unknown {options.unknown}: is of transmitters, but {count} of {table.path} has signs")
+    if not has_signs and options.unknown in (None, "drop"):
+        fail(f"{table.path}: {count} has no signs and there is no column {TRANSMITTER}: name the column of "
+             "transmitters by --transmitter, or say by --unknown excitatory (or inhibitory) what all are")
+    return (np.full(len(weight), transmitters.UNKNOWN[options.unknown or "excitatory"]),
+            None if has_signs else f"{len(weight)} rows without a transmitter count as {options.unknown}")
 
 
 def read_table(table, options):
-    """pre[n], post[n] (indices or root ids), signed count[n], {index: root id} pairs or None."""
+    """pre[n], post[n] (indices or root ids), signed count[n], is it kept[n], {index: root id} pairs or
+    None, words on unknown transmitters or None."""
     pre, post, count = choose_columns(table, options)
     wanted = {pre: np.int64, post: np.int64, count: np.float64}
-    signed = TRANSMITTER in table.names and count == "syn_count"
-    if signed:
-        wanted[TRANSMITTER] = "U16"
+    transmitter = transmitter_column(table, options, count)
+    if transmitter in wanted:
+        fail(f"--transmitter {transmitter}: is a column of neurons or counts")
+    if transmitter:
+        wanted[transmitter] = "U16"
     with_ids = pre == LAYOUTS[0][0] and set(ROOT_IDS) <= set(table.names)
     if with_ids:
         wanted.update({name: np.int64 for name in ROOT_IDS})
@@ -162,15 +208,16 @@ def read_table(table, options):
         fail(f"{table.path}: has {table.names.count(twice)} columns '{twice}': must be one")
     read = table.columns(wanted)
     weight = read[count]
-    check_counts(table, count, weight, signed)
-    if signed:
-        names = np.char.upper(np.char.strip(read[TRANSMITTER].astype(str)))
-        weight = np.where(np.isin(names, INHIBITORY), -weight, weight)
+    check_counts(table, count, weight)
+    unsigned = options.transmitter or count == LAYOUTS[1][2] or not (weight < 0).any()
+    signs, words = (
+        signs_of_transmitters(table, options, count, weight, transmitter, read[transmitter])
+        if transmitter and unsigned else signs_without_transmitters(table, options, count, weight))
     ids = None
     if with_ids:
         ids = (np.concatenate((read[pre], read[post])),
                np.concatenate([read[name] for name in ROOT_IDS]))
-    return read[pre], read[post], weight, ids
+    return read[pre], read[post], weight * signs, signs != 0, ids, words
 
 
 def read_ids(path):
@@ -287,15 +334,19 @@ def main():
                         help="name of the population (default fly)")
     parser.add_argument("--pre", help="column of the presynaptic neuron")
     parser.add_argument("--post", help="column of the postsynaptic neuron")
-    parser.add_argument("--count", help="column of the signed synapse count")
+    parser.add_argument("--count", help="column of the synapse count, with signs or without")
+    parser.add_argument("--transmitter", help=f"column of the transmitter, where counts have no signs "
+                        f"(default {TRANSMITTER}, if there is one)")
+    parser.add_argument("--unknown", choices=tuple(transmitters.UNKNOWN),
+                        help="what a connection of an unknown transmitter is (default: refused)")
     options = parser.parse_args()
 
     check_outputs(options)
-    pre, post, weight, pairs = read_table(open_table(options.table), options)
+    pre, post, weight, kept, pairs, words = read_table(open_table(options.table), options)
     known = read_ids(options.ids) if options.ids else None
-    rows = len(pre)
+    rows = int(kept.sum())
     pre, post, neurons, roots = number_neurons(pre, post, pairs, known)
-    pre, post, weight = merge_pairs(pre, post, weight, neurons)
+    pre, post, weight = merge_pairs(pre[kept], post[kept], weight[kept], neurons)
     edges = write(options, pre, post, weight, roots)
     total = (f"{int(abs(weight).sum())} synapses" if is_whole(weight) else
              f"weights of {abs(weight).sum():g} without their signs (not whole: no synapses)")
@@ -303,6 +354,8 @@ def main():
           f"of the same pair, {total}, {neurons} neurons; "
           f"{int((weight > 0).sum())} excitatory, {int((weight < 0).sum())} inhibitory, "
           f"{int((weight == 0).sum())} of weight 0")
+    if words:
+        print(words)
     print(f"edge population {edges} in {options.out}")
 
 
