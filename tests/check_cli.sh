@@ -335,12 +335,14 @@ verdict $? "it tells of no rate and no factor"
 works "a plan without synapses" 1 plan empty.yaml
 ! grep -qE "\<(inf|-?nan)\>" log
 verdict $? "it is of numbers"
-if [ "$(nproc)" -gt 1 ]; then
+cores=$(env -u OMP_NUM_THREADS nproc) # which heeds it
+if [ "$cores" -gt 1 ]; then
   timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --threads 2 --out bound >log 2>&1
   [ "$(grep -c 'warning: 1 ranks x 2 threads share 1 of' log)" = 1 ]
   verdict $? "threads that mpirun has put on one core are told of"
-  timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --set populations.A.size=4000 --out bound --overwrite >log 2>&1
-  [ "$(grep -c "warning: mpirun bound 1 rank to 1 of this node's $(nproc) cores" log)" = 1 ]
+  env -u OMP_NUM_THREADS timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml \
+    --set populations.A.size=4000 --out bound --overwrite >log 2>&1
+  [ "$(grep -c "warning: mpirun bound 1 rank to 1 of this node's $cores cores" log)" = 1 ]
   verdict $? "so is a run that has fewer threads than its node has cores, because of mpirun"
 fi
 for command in "run small.yaml --out full --overwrite" "plan small.yaml" "partition small.yaml --ranks 2" \
@@ -358,6 +360,22 @@ OMPI_MCA_orte_tmpdir_base=$work/file timeout "$limit" "$shinkei" run small.yaml 
 status=$?
 [ $status = 0 ] || cat log
 verdict $((status != 0)) "alone it needs no folder for sessions of Open MPI"
+
+# What is installed can be built with, wherever it lies.
+cmake --install "${SHINKEI_BUILD:-$source/build}" --prefix "$work/here" >log 2>&1 && mv here there
+cat >own.c <<'END'
+#include "model.h"
+int main(void) {
+  model_write_reference(stdout);
+  return 0;
+}
+END
+# shellcheck disable=SC2046
+mpicc -o own own.c $(PKG_CONFIG_PATH=there/lib/pkgconfig pkg-config --cflags --libs shinkei) \
+  >>log 2>&1 && ./own >own.md && cmp own.md "$source/docs/model.md"
+status=$?
+[ $status = 0 ] || cat log
+verdict $((status != 0)) "a program of one's own with the installed library"
 
 # Help, and what the program writes can be read by it again.
 for sub in "" run partition validate info; do
