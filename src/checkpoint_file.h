@@ -1,9 +1,5 @@
-/* checkpoint_file.h - the HDF5 side of a checkpoint: chunked datasets with checksums, written and
- * read collectively by slices of whole chunks.
- *
- * Small datasets carry HDF5's Fletcher32. HDF5 1.10 writes a filtered dataset twice (it fills
- * chunks when they are allocated, and in parallel it allocates them all at once), so large ones
- * carry a dataset <name>.xxh3 beside them instead: XXH3-64 of each chunk, itself under Fletcher32.
+/* checkpoint_file.h - the HDF5 file of a checkpoint and its attributes; its datasets are
+ * checkpoint_set.h's.
  *
  * A failed read is ERR_USER (a damaged file) on all ranks; a failed write, room having been
  * claimed, ends the job: HDF5 leaves ranks waiting for each other there. */
@@ -12,11 +8,17 @@
 
 #include "checkpoint.h"
 #include "checkpoint_seal.h"
+#include "hdf5_file.h"
 
-typedef struct checkpoint_file checkpoint_file;
-
-LOCAL size_t checkpoint_type_bytes(checkpoint_type type);
-LOCAL const char *checkpoint_type_name(checkpoint_type type);
+typedef struct { /* for checkpoint_set.c; others use the functions */
+  MPI_Comm comm;
+  int rank, parts; /* parts: ranks that have slices */
+  bool takes_part; /* this one, in what HDF5 does */
+  char *path;
+  hid_t file, collective, independent; /* two: transfer properties */
+  int descriptor;                      /* of a file that is written, for early_sync; else -1 */
+  checkpoint_seal_blocks *known;
+} checkpoint_file;
 
 /* Create, replacing what is there. `spread`: all ranks write, else rank 0 does, and what the others
  * are asked to write must be empty: ranks that make many small datasets together wait for each
@@ -43,55 +45,18 @@ COLLECTIVE err checkpoint_file_get_text(checkpoint_file *f, const char *name, ch
 COLLECTIVE err checkpoint_file_get_integer(checkpoint_file *f, const char *name, uint64_t *value);
 COLLECTIVE err checkpoint_file_get_real(checkpoint_file *f, const char *name, double *value);
 
-typedef struct checkpoint_set checkpoint_set; /* an open dataset, one-dimensional */
-
-/* Elements [first, first + count) are rank `rank`'s: whole chunks, about the same number on each
- * rank; `turn` shifts which rank begins, so that many small datasets spread over all. A rank from
- * `parts` on has none. */
-typedef struct {
-  uint64_t first, count;
-} checkpoint_slice;
-LOCAL checkpoint_slice checkpoint_slice_of(uint64_t size, uint64_t chunk, int turn, int parts,
-                                           int rank);
-/* Rank whose slice holds an element. */
-LOCAL int checkpoint_slice_rank(uint64_t size, uint64_t chunk, int turn, int parts, uint64_t at);
-/* Elements a chunk: 2^20, halved down to 2^13 while there would be fewer than 16. */
-LOCAL uint64_t checkpoint_chunk(uint64_t size);
-
-/* Make PARENT/field->name; unit and description become attributes. `large`: checksums beside it. */
-COLLECTIVE checkpoint_set *checkpoint_set_create(checkpoint_file *f, const char *parent,
-                                                 const checkpoint_field *field, uint64_t size,
-                                                 bool large);
-/* ERR_USER: not there, of another type, or of another size where `size` is not CHECKPOINT_ANY. */
-#define CHECKPOINT_ANY UINT64_MAX
-COLLECTIVE err checkpoint_set_open(checkpoint_file *f, const char *parent,
-                                   const checkpoint_field *field, uint64_t size,
-                                   checkpoint_set **opened);
-LOCAL uint64_t checkpoint_set_size(const checkpoint_set *s);
-LOCAL uint64_t checkpoint_set_chunk(const checkpoint_set *s);
-/* This rank's elements; for a large dataset they begin at a chunk, behind those of the last call,
- * and end at one or at the end of the dataset. May be empty. */
-COLLECTIVE void checkpoint_set_write(checkpoint_set *s, uint64_t first, uint64_t count,
-                                     const void *value);
-COLLECTIVE err checkpoint_set_read(checkpoint_set *s, uint64_t first, uint64_t count, void *value);
-COLLECTIVE void checkpoint_set_close(checkpoint_set *s);
-
-/* A whole small dataset, this rank's slice of which is `value`. */
-COLLECTIVE void checkpoint_file_write(checkpoint_file *f, const char *parent,
-                                      const checkpoint_field *field, uint64_t size,
-                                      checkpoint_slice slice, const void *value);
-COLLECTIVE err checkpoint_file_read(checkpoint_file *f, const char *parent,
-                                    const checkpoint_field *field, uint64_t size,
-                                    checkpoint_slice slice, void *value);
-/* A dataset that every rank reads whole; the caller frees *value. */
-COLLECTIVE err checkpoint_file_read_all(checkpoint_file *f, const char *parent,
-                                        const checkpoint_field *field, uint64_t *size,
-                                        void **value);
+/* A text attribute of an object of the file. */
+COLLECTIVE void checkpoint_file_attach_text(checkpoint_file *f, hid_t object, const char *name,
+                                            const char *text);
 
 /* Paths of all datasets, ascending, without the checksums; the caller frees each and the list. */
 LOCAL err checkpoint_file_list(checkpoint_file *f, int *count, char ***path);
-/* The declaration of a dataset by its path (texts are owned by the set), open for reading. */
-LOCAL err checkpoint_set_look(checkpoint_file *f, const char *path, checkpoint_set **opened,
-                              checkpoint_field *field);
+/* ERR_USER: HDF5 cannot read `what` of the file. */
+LOCAL err checkpoint_file_unreadable(const checkpoint_file *f, const char *what);
+/* Ends the job where a call of HDF5 that writes `what` fails. */
+#define CHECKPOINT_WRITE(f, call, what)                                                            \
+  do {                                                                                             \
+    if ((call) < 0) CHECK_ABORT("%s: cannot write %s: %s", (f)->path, what, hdf5_file_cause());    \
+  } while (0)
 
 #endif

@@ -1,5 +1,5 @@
 /* What is in a checkpoint, and whether two hold the same state: one process reads all. */
-#include "checkpoint_file.h"
+#include "checkpoint_set.h"
 
 #include <inttypes.h>
 #include <math.h>

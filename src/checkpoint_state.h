@@ -3,7 +3,7 @@
 #ifndef SHINKEI_CHECKPOINT_STATE_H
 #define SHINKEI_CHECKPOINT_STATE_H
 
-#include "checkpoint_file.h"
+#include "checkpoint_set.h"
 #include "directory.h"
 
 /* Bytes that the state will take in a file, at most. */
