@@ -118,14 +118,14 @@ err model_names_fail(const model_names *names, const model_tree *node) {
                          model_suggestion_text(&names->suggestion, hint));
 }
 
-static err fail_type(const model_tree *node, const char *takes) {
+err model_fail_type(const model_tree *node, const char *takes) {
   char shown[MODEL_SHOWN_MAX];
   return model_tree_fail(node, NULL, "%s is of the wrong type: must be %s",
                          model_tree_shown(node, shown), takes);
 }
 
 err model_read_kind(const model_tree *node, model_tree_kind kind, const char *takes) {
-  return node->kind == kind ? OK : fail_type(node, takes);
+  return node->kind == kind ? OK : model_fail_type(node, takes);
 }
 
 /* ---- numbers and texts ------------------------------------------------------------------- */
@@ -164,6 +164,11 @@ static bool is_not_finite(const char *text) {
   return false;
 }
 
+bool model_is_number(const model_tree *node) {
+  return node->kind == TREE_TEXT && !node->quoted &&
+         (is_number(node->text) || is_not_finite(node->text));
+}
+
 /* The range goes into words only here: most numbers are sound. */
 static err fail_number(const model_tree *node, const model_key *row, const char *fault) {
   char shown[MODEL_SHOWN_MAX], range[MODEL_RANGE_MAX];
@@ -198,7 +203,7 @@ static err read_time(const model_reader *r, const model_tree *node, const model_
 }
 
 err model_read_text(const model_tree *node, char **text) {
-  if (node->kind != TREE_TEXT || !node->text[0]) return fail_type(node, "a text");
+  if (node->kind != TREE_TEXT || !node->text[0]) return model_fail_type(node, "a text");
   const size_t length = strlen(node->text);
   *text = memcpy(check_allocate(length + 1, 1), node->text, length);
   return OK;
@@ -206,7 +211,7 @@ err model_read_text(const model_tree *node, char **text) {
 
 /* A relative path starts at the folder of the model file. */
 static err read_path(const model_reader *r, const model_tree *node, char **path) {
-  if (node->kind != TREE_TEXT || !node->text[0]) return fail_type(node, "a path");
+  if (node->kind != TREE_TEXT || !node->text[0]) return model_fail_type(node, "a path");
   const char *name = r->m->name, *slash = strrchr(name, '/');
   const size_t folder = node->text[0] == '/' || !slash ? 0 : (size_t)(slash - name) + 1;
   const size_t length = strlen(node->text);
@@ -246,7 +251,7 @@ static int compare_name(const void *name, const void *population) {
 }
 
 static err read_population(model_reader *r, const model_tree *node, int *index) {
-  if (node->kind != TREE_TEXT) return fail_type(node, "the name of a population");
+  if (node->kind != TREE_TEXT) return model_fail_type(node, "the name of a population");
   const model_population **found =
       bsearch(node->text, r->by_name, (size_t)r->m->populations, sizeof *r->by_name, compare_name);
   if (found) {
@@ -294,11 +299,12 @@ static const char nodes_take[] =
 
 /* "7" or "3-9", both ends included. */
 static err read_range(const model_reader *r, const model_tree *node, struct model_range *range) {
-  if (node->kind != TREE_TEXT) return fail_type(node, nodes_take);
+  if (node->kind != TREE_TEXT) return model_fail_type(node, nodes_take);
   const char *text = node->text;
   const size_t first = digits(text), dash = text[first] == '-';
   const size_t last = dash ? digits(text + first + 1) : 0;
-  if (!first || (dash && !last) || text[first + dash + last]) return fail_type(node, nodes_take);
+  if (!first || (dash && !last) || text[first + dash + last])
+    return model_fail_type(node, nodes_take);
   const uint32_t size = r->current->size;
   const double low = strtod(text, NULL), high = dash ? strtod(text + first + 1, NULL) : low;
   char shown[MODEL_SHOWN_MAX];
@@ -323,7 +329,7 @@ static err read_nodes(const model_reader *r, const model_tree *node, model_nodes
   *nodes = (model_nodes){0};
   nodes->all = node->kind == TREE_TEXT && !strcmp(node->text, "all");
   if (nodes->all) return OK;
-  if (node->kind == TREE_MAPPING) return fail_type(node, nodes_take);
+  if (node->kind == TREE_MAPPING) return model_fail_type(node, nodes_take);
   const int items = node->kind == TREE_LIST ? node->count : 1;
   nodes->range = check_allocate((size_t)items, sizeof *nodes->range);
   for (int i = 0; i < items; i++) {
@@ -343,117 +349,6 @@ static err read_nodes(const model_reader *r, const model_tree *node, model_nodes
       nodes->range[nodes->count++] = range;
   }
   return OK;
-}
-
-/* ---- distributions ----------------------------------------------------------------------- */
-
-static double normal_mass(double low, double high) {
-  if (low > 0) return normal_mass(-high, -low); /* without cancellation */
-  return 0.5 * (erfc(-high * M_SQRT1_2) - erfc(-low * M_SQRT1_2));
-}
-
-double model_distribution_mass(const model_distribution *d, double low, double high) {
-  if (low > high) return 0;
-  if (d->kind == DISTRIBUTION_LOGNORMAL) {
-    low = low > 0 ? log(low) : -INFINITY;
-    high = high > 0 ? log(high) : -INFINITY;
-    if (isinf(high) && high < 0) return 0;
-  }
-  return normal_mass((low - d->a) / d->b, (high - d->a) / d->b);
-}
-
-/* Without spread a distribution is a constant. */
-static void simplify(model_distribution *d) {
-  const bool log_scale = d->kind == DISTRIBUTION_LOGNORMAL;
-  const bool flat = d->kind == DISTRIBUTION_UNIFORM && d->a == d->b;
-  if (!flat && ((d->kind != DISTRIBUTION_NORMAL && !log_scale) || d->b != 0)) return;
-  d->kind = DISTRIBUTION_CONSTANT;
-  d->a = log_scale ? exp(d->a) : d->a;
-  d->b = 0;
-}
-
-/* "normal (mean -58, sd 5)" */
-static const char *distribution_text(const model_distribution *d, char text[MODEL_RANGE_MAX]) {
-  static const char *const forms[] = {
-      [DISTRIBUTION_CONSTANT] = "the constant %s",
-      [DISTRIBUTION_NORMAL] = "normal (mean %s, sd %s)",
-      [DISTRIBUTION_LOGNORMAL] = "lognormal (mu %s, sigma %s)",
-      [DISTRIBUTION_UNIFORM] = "uniform (low %s, high %s)",
-  };
-  char a[32], b[32];
-  snprintf(text, MODEL_RANGE_MAX, forms[d->kind], model_number_text(d->a, a),
-           model_number_text(d->b, b));
-  return text;
-}
-
-static err check_bounds(const model_tree *node, const model_key *row, const model_distribution *d) {
-  char range[MODEL_RANGE_MAX], shown[MODEL_RANGE_MAX];
-  model_range_text(row, range);
-  distribution_text(d, shown);
-  const double low = fmax(d->minimum, row->minimum), high = fmin(d->maximum, row->maximum);
-  if (d->minimum > d->maximum)
-    return model_tree_fail(node, NULL, "min %.17g is above max %.17g: must be below", d->minimum,
-                           d->maximum);
-  if (d->kind == DISTRIBUTION_CONSTANT && (d->a < low || d->a > high))
-    return model_tree_fail(node, NULL, "%s is out of range: must be %s, and from min to max", shown,
-                           range);
-  if (d->kind == DISTRIBUTION_UNIFORM && (d->a > d->b || d->a < low || d->b > high))
-    return model_tree_fail(node, NULL, "%s is out of range: low must be at most high, and each %s",
-                           shown, range);
-  if (d->kind != DISTRIBUTION_NORMAL && d->kind != DISTRIBUTION_LOGNORMAL) return OK;
-  const double kept = model_distribution_mass(d, d->minimum, d->maximum);
-  if (!(kept >= 1e-6))
-    return model_tree_fail(node, NULL, "min and max leave %.2g of %s: must leave at least 1e-6",
-                           kept, shown);
-  if (model_distribution_mass(d, low, high) < (1 - 1e-9) * kept)
-    return model_tree_fail(node, NULL,
-                           "%s is out of range: each value must be %s; truncate it with min or max",
-                           shown, range);
-  return OK;
-}
-
-static err read_distribution_mapping(model_reader *r, const model_tree *node, const char *takes,
-                                     model_distribution *d) {
-  static const struct {
-    model_distribution_kind kind;
-    const model_section *section;
-  } kinds[] = {{DISTRIBUTION_NORMAL, &model_section_normal},
-               {DISTRIBUTION_LOGNORMAL, &model_section_lognormal},
-               {DISTRIBUTION_UNIFORM, &model_section_uniform}};
-  if (node->count != 1) return fail_type(node, takes);
-  const model_tree *child = node->child[0];
-  for (int i = 0; i < 3; i++) {
-    if (strcmp(child->key, kinds[i].section->path)) continue;
-    d->kind = kinds[i].kind;
-    return model_read_section(r, kinds[i].section, child, d, NULL);
-  }
-  char hint[MODEL_SHOWN_MAX];
-  model_suggestion suggestion = {.word = child->key};
-  for (int i = 0; i < 3; i++) model_suggestion_offer(&suggestion, kinds[i].section->path);
-  return model_tree_fail(child, NULL, "unknown key%s; must be %s",
-                         model_suggestion_text(&suggestion, hint), takes);
-}
-
-err model_read_distribution(model_reader *r, const model_tree *node, const model_key *row,
-                            bool attribute, model_distribution *d) {
-  *d = (model_distribution){.minimum = -INFINITY, .maximum = INFINITY};
-  if (node->kind == TREE_TEXT && !node->quoted &&
-      (is_number(node->text) || is_not_finite(node->text)))
-    return model_read_number(node, row, &d->a);
-  char range[MODEL_RANGE_MAX], takes[2 * MODEL_RANGE_MAX];
-  snprintf(takes, sizeof takes, "%s, or {normal: {...}}, {lognormal: {...}}, {uniform: {...}}%s",
-           model_range_text(row, range), attribute ? ", {attribute: ...}" : "");
-  if (node->kind != TREE_MAPPING) return fail_type(node, takes);
-  if (attribute && model_tree_get(node, "attribute")) {
-    d->kind = DISTRIBUTION_FILE;
-    return model_read_section(r, &model_section_attribute, node, d, NULL);
-  }
-  err e = read_distribution_mapping(r, node, takes, d);
-  if (e) return e;
-  simplify(d);
-  e = check_bounds(node, row, d);
-  if (d->kind == DISTRIBUTION_CONSTANT) d->minimum = -INFINITY, d->maximum = INFINITY;
-  return e;
 }
 
 /* ---- sections ---------------------------------------------------------------------------- */

@@ -38,6 +38,9 @@ LOCAL err model_read_section(model_reader *r, const model_section *s, const mode
 
 /* The node must be of a kind; `takes` says what it should be. */
 LOCAL err model_read_kind(const model_tree *node, model_tree_kind kind, const char *takes);
+LOCAL err model_fail_type(const model_tree *node, const char *takes);
+/* Is it written like a number, "nan" and "inf" included? */
+LOCAL bool model_is_number(const model_tree *node);
 LOCAL err model_read_number(const model_tree *node, const model_key *range, double *value);
 LOCAL err model_read_text(const model_tree *node, char **text);
 LOCAL err model_read_distribution(model_reader *r, const model_tree *node, const model_key *range,
