@@ -99,6 +99,7 @@ run_save run_save_start(MPI_Comm comm, const run_options *options, const char *f
       .comm = comm, .options = options, .folder = folder, .s = s, .r = r, .w = w, .saved = -1};
   MPI_Comm_rank(comm, &k.rank);
   k.synapses = count_synapses(comm, s);
+  k.first = step_done(w);
   k.saved_at = MPI_Wtime();
   const double by_option = options->time_limit > 0 ? begun + options->time_limit : INFINITY;
   k.limit = fmin(by_option, MPI_Wtime() + stop_slurm_seconds());
@@ -114,6 +115,11 @@ static int64_t every_steps(const run_save *k) {
 int64_t run_save_distance(const run_save *k, int64_t done) {
   const int64_t every = every_steps(k);
   return every > 0 ? every - done % every : INT64_MAX;
+}
+
+static bool is_at_interval(const run_save *k) {
+  const int64_t every = every_steps(k);
+  return every > 0 && step_done(k->w) % every == 0;
 }
 
 /* Would another stretch and a checkpoint still fit before the limit? */
@@ -145,12 +151,13 @@ void run_save_look(run_save *k, double seconds, int64_t *stretch) {
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, said, 3, MPI_INT64_T, MPI_MAX, k->comm));
   *stretch = said[0];
   k->ended = (stop_reason)said[2];
-  const int64_t every = every_steps(k), done = step_done(k->w);
-  if (said[1] || k->ended || (every > 0 && done % every == 0)) save(k);
+  if (said[1] || k->ended || is_at_interval(k)) save(k);
 }
 
 void run_save_end(run_save *k) {
-  if (k->options->checkpoint_at_end && k->saved != step_done(k->w)) save(k);
+  const int64_t done = step_done(k->w);
+  const bool wanted = k->options->checkpoint_at_end || (done > k->first && is_at_interval(k));
+  if (wanted && k->saved != done) save(k);
 }
 
 char *run_save_status(const run_save *k) {

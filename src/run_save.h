@@ -22,6 +22,7 @@ typedef struct {
   double saved_at;      /* [s] MPI_Wtime of the last checkpoint, or of the start; rank 0 */
   double cost;          /* [s] of the dearest checkpoint so far; 0: none yet */
   double pause;         /* [s] longest time between two looks */
+  int64_t first;        /* steps before this run */
   int64_t saved;        /* step of the last checkpoint, -1: none */
   int saves, failures;  /* tried; of these failed */
   checkpoint_cost last; /* of the last that did not fail */
@@ -42,7 +43,7 @@ LOCAL int64_t run_save_distance(const run_save *k, int64_t done);
  * stretch took. A checkpoint that cannot be written is a warning; the run goes on. */
 COLLECTIVE void run_save_look(run_save *k, double seconds, int64_t *stretch);
 
-/* The run is over: the last checkpoint where the user wants one. */
+/* The run is over: the last checkpoint where the user or the interval wants one. */
 COLLECTIVE void run_save_end(run_save *k);
 
 /* How the run ended, in words. The caller frees. */

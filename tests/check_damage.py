@@ -61,7 +61,7 @@ def main():
     print(f"SEED={seed}")
     with Workspace() as work:
         wanted = run(MODEL, work.path("whole"), *OPTIONS, "--checkpoint-every", 5)
-        newest, older = checkpoint(work.path("whole"), 150), checkpoint(work.path("whole"), 100)
+        newest, older = checkpoint(work.path("whole"), 200), checkpoint(work.path("whole"), 150)
         with open(newest, "rb") as file:
             whole = file.read()
         path = work.path("damaged.h5")
@@ -73,15 +73,15 @@ def main():
         for name, ranks in (("alone", 1), ("on two ranks", 2)):
             folder = work.path(f"folder{ranks}")
             shutil.copytree(work.path("whole"), folder)
-            with open(checkpoint(folder, 150), "wb") as file:
+            with open(checkpoint(folder, 200), "wb") as file:
                 file.write(flip(99, bytearray(whole))[1])
             line = command(["run", MODEL, *OPTIONS, "--restart", folder], ranks)
             done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-            verdict.check(done.returncode == 0 and done.stderr.count(checkpoint(folder, 150)) == 1
+            verdict.check(done.returncode == 0 and done.stderr.count(checkpoint(folder, 200)) == 1
                           and wanted["spike_digest"] in done.stdout,
                           f"{name}: the older one is taken, the damaged one named, the end the same"
                           + ("" if done.returncode == 0 else done.stdout + done.stderr))
-        for step in (100, 150):
+        for step in (150, 200):
             with open(checkpoint(work.path("folder1"), step), "wb") as file:
                 file.write(whole[:5000])
         done = subprocess.run(command(["run", "--restart", work.path("folder1")]),

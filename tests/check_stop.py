@@ -237,7 +237,7 @@ def check_going_back(verdict, work):
                   f"refused before anything is cut: {done.stderr.strip()}")
     done = again(os.path.join(folder, first), "--duration", 18, ranks=2)
     left = checkpoints(folder)
-    verdict.check(done.returncode == 0 and "2 later checkpoints are now named" in done.stderr
+    verdict.check(done.returncode == 0 and "3 later checkpoints are now named" in done.stderr
                   and "checkpoint-000000000000150.h5.undone" in os.listdir(folder),
                   f"later ones are set aside, then written anew: {left}, {done.stderr.strip()}")
     done = again(folder)
@@ -261,12 +261,16 @@ def check_summary(verdict, work):
     summary = run(MODEL, folder, "--duration", 20, "--checkpoint-every", 5, "--set",
                   "checkpoint.keep=1")
     cost, last = summary["checkpoints"], os.path.join(folder, checkpoints(folder)[-1])
-    verdict.check(cost["saved"] == 3 and cost["failed"] == 0
+    verdict.check(last.endswith("200.h5"), f"at the end of the run too, where the interval ends there: {last}")
+    verdict.check(cost["saved"] == 4 and cost["failed"] == 0
                   and cost["bytes"] == os.path.getsize(last)
                   and 0 < cost["seconds"] <= cost["seconds_max"] < 20, f"what they cost: {cost}")
     with h5py.File(last) as file:
         verdict.check(file.attrs["model_hash"].decode() == summary["model_hash"],
                       f"the model's hash is the same in both: {summary['model_hash']}")
+    done = restart(folder, "--duration", 20, "--checkpoint-every", 5, "--out", work.path("at-the-end"))
+    verdict.check(done.returncode == 0 and not checkpoints(work.path("at-the-end")),
+                  "where nothing was simulated none is saved" + done.stderr)
     summary = run(MODEL, work.path("no-cost"), "--duration", 5)
     verdict.check(summary["checkpoints"] == {"saved": 0, "failed": 0, "bytes": 0, "seconds": None,
                                              "seconds_max": None}, "none: none")
