@@ -69,6 +69,15 @@ def check_spikes(verdict, circuit, path, driven):
                   f"{os.path.basename(path)}, single: rates r = {r:.6f} >= {RATE_CORRELATION}")
 
 
+def check_root_ids(verdict, circuit, node_sets):
+    """The node sets that come with the program, by root id, are the same neurons."""
+    ours = make_model.read_node_sets(os.path.join(SOURCE, "jobs", "fly", "node_sets.json"))
+    for name, nodes in node_sets.items():
+        found = make_model.find_nodes(name, ours, circuit.nodes, circuit.name, circuit.neurons)
+        wanted = sorted(nodes) if isinstance(nodes, list) else [nodes]
+        verdict.check(found == wanted, f"node_sets.json: {name} by root id, {len(found)} neurons")
+
+
 def published_mn9(experiment, node_sets):
     """{name: (mean, sd)} of the whole brain, 30 trials."""
     roots = sonata.node_attribute(shared("data", "fly_sugar_circuit", "network", "fly_nodes.h5"),
@@ -107,6 +116,7 @@ def main():
     sugar = Circuit("fly_sugar_circuit", "fly", 0.275)
     with open(shared("data", "fly_sugar_circuit", "node_sets.json"), encoding="utf-8") as file:
         node_sets = json.load(file)
+    check_root_ids(verdict, sugar, node_sets)
     for rate in (200, 100):
         check_spikes(verdict, sugar, shared("data", "fly_sugar_circuit", f"trials_{rate}Hz.h5"),
                      sorted(node_sets["sugar_grn"]))

@@ -187,6 +187,25 @@ def check_drive(verdict, work, edges):
     verdict.check(model["inputs"][0]["nodes"] == [0, 1, 2], "node sets are joined")
 
 
+def check_root_ids(verdict, work):
+    edges, nodes = work.path("made.h5"), work.path("made_nodes.h5")
+    call(CONVERTER, write(work.path("table.csv"), CODEX), "--out", edges, "--nodes", nodes)
+    sets = write(work.path("roots.json"), json.dumps(
+        {"two": [C, A], "mixed": [A, 1], "one": B, "gone": [A, C + 1, C + 2], "odd": [C, 3]}))
+    options = ("--edges", edges, "--node-sets", sets, "--drive")
+    for words, text, *given in (
+            (f"'two' holds the root id {C}: root ids need --nodes", "two"),
+            (f"no neuron of 2 of its 3 root ids (is it another release of the connectome?): {C + 1}, {C + 2}",
+             "gone", "--nodes", nodes),
+            ("holds 3: must hold node ids from 0 to 2, or root ids", "odd", "--nodes", nodes)):
+        refuses(verdict, MODEL, words, *options, text, *given)
+    for name, wanted in ("two", [0, 2]), ("mixed", [0, 1]), ("one", [1]):
+        model = yaml.safe_load(call(MODEL, *options, name, "--nodes", nodes).stdout)
+        verdict.check(model["inputs"][0]["nodes"] == wanted, f"node set '{name}' by root id: {wanted}")
+    refuses(verdict, MODEL, "no neuron of 21 of its 21 root ids", "--edges", edges, "--nodes", nodes,
+            "--drive", "sugar_grn", "--node-sets", os.path.join(FLY, "node_sets.json"))
+
+
 def check_numbers(verdict, edges, nodes):
     parse, build = make_model.parser().parse_args, make_model.build
     for words, *arguments in (
@@ -231,6 +250,7 @@ def main():
         edges, nodes = write_fly(work)
         check_files(verdict, work, edges, nodes)
         check_drive(verdict, work, edges)
+        check_root_ids(verdict, work)
         check_numbers(verdict, edges, nodes)
         check_experiment(verdict, work, edges, nodes)
     verdict.finish()

@@ -40,7 +40,6 @@ ROOT_IDS = ("Presynaptic_ID", "Postsynaptic_ID")
 SIGNED = (LAYOUTS[0][2], LAYOUTS[2][2])  # their counts have signs
 TRANSMITTER = "nt_type"
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
-ROOT_ID_LEAST = 10**15  # smaller numbers are indices
 INDEX_MOST = 2**32 - 2
 EXACT_MOST = 2**53 - 1  # whole numbers up to here are exact as a double
 # Of a missing or damaged file, or of its contents.
@@ -249,12 +248,12 @@ def number_neurons(pre, post, pairs, known):
         fail("a negative neuron number in the table")
     least = min(pre.min(initial=2**62), post.min(initial=2**62))
     most = max(pre.max(initial=-1), post.max(initial=-1))
-    if least < ROOT_ID_LEAST <= most:
+    if least < sonata.ROOT_ID_LEAST <= most:
         fail(f"the table has root ids ({most}) and indices ({least}) side by side")
-    if INDEX_MOST < most < ROOT_ID_LEAST:
+    if INDEX_MOST < most < sonata.ROOT_ID_LEAST:
         fail(f"neuron number {most} is neither an index (at most {INDEX_MOST}) nor a root id "
-             f"(at least {ROOT_ID_LEAST})")
-    if max(pre.max(initial=0), post.max(initial=0)) >= ROOT_ID_LEAST:
+             f"(at least {sonata.ROOT_ID_LEAST})")
+    if max(pre.max(initial=0), post.max(initial=0)) >= sonata.ROOT_ID_LEAST:
         roots = known if known is not None else np.unique(np.concatenate((pre, post)))
         new = [np.searchsorted(roots, ids) for ids in (pre, post)]
         for place, ids in zip(new, (pre, post)):

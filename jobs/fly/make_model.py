@@ -52,7 +52,7 @@ def duration(text):
 
 
 def read_node_sets(path):
-    """{name: node id or list of them}, which find_nodes() checks; empty without a file."""
+    """{name: node id, root id or list of them}, which find_nodes() checks; empty without a file."""
     if path is None:
         return {}
     try:
@@ -63,21 +63,9 @@ def read_node_sets(path):
     except (ValueError, RecursionError) as problem:
         raise SystemExit(f"{path}: no JSON in it: {problem}") from None
     if not isinstance(node_sets, dict):
-        raise SystemExit(f"{path}: must be a mapping of names to node ids, not a "
+        raise SystemExit(f"{path}: must be a mapping of names to node ids or root ids, not a "
                          f"{type(node_sets).__name__}")
     return node_sets
-
-
-def members_of(name, members, neurons):
-    """Node ids of a node set."""
-    members = members if isinstance(members, list) else [members]
-    if not members:
-        raise ValueError(f"node set '{name}' is empty")
-    for node in members:
-        if type(node) is not int or not 0 <= node < neurons:  # JSON's true is an int to Python
-            raise ValueError(f"node set '{name}' holds {json.dumps(node)[:60]}: must hold node ids "
-                             f"from 0 to {neurons - 1}")
-    return members
 
 
 @functools.lru_cache(maxsize=None)
@@ -92,10 +80,30 @@ def node_of_root(root, nodes_file, population):
     return roots.index(root)
 
 
+def members_of(name, members, nodes_file, population, neurons):
+    """Node ids of a node set, which holds node ids or root ids."""
+    members = members if isinstance(members, list) else [members]
+    if not members:
+        raise ValueError(f"node set '{name}' is empty")
+    for node in members:  # JSON's true is an int to Python
+        if type(node) is not int or not (0 <= node < neurons or node >= sonata.ROOT_ID_LEAST):
+            raise ValueError(f"node set '{name}' holds {json.dumps(node)[:60]}: must hold node ids "
+                             f"from 0 to {neurons - 1}, or root ids")
+    roots = [root for root in members if root >= sonata.ROOT_ID_LEAST]
+    if roots and nodes_file is None:
+        raise ValueError(f"node set '{name}' holds the root id {roots[0]}: root ids need --nodes")
+    absent = [root for root in roots if root not in root_ids(nodes_file, population)]
+    if absent:
+        raise ValueError(f"node set '{name}': {nodes_file} has no neuron of {len(absent)} of its {len(members)} "
+                         "root ids (is it another release of the connectome?): "
+                         + ", ".join(map(str, absent[:5])) + (", ..." if len(absent) > 5 else ""))
+    return [node_of_root(node, nodes_file, population) if node in roots else node for node in members]
+
+
 def nodes_of(name, node_sets, nodes_file, population, neurons):
     """Node ids of one name."""
     if name in node_sets:
-        return members_of(name, node_sets[name], neurons)
+        return members_of(name, node_sets[name], nodes_file, population, neurons)
     is_number = name.isascii() and name.isdigit()
     if is_number and int(name) < neurons:
         return [int(name)]
@@ -187,7 +195,7 @@ def parser():
     made.add_argument("--nodes", help="SONATA nodes file: number of neurons, root ids")
     made.add_argument("--neurons", type=number(1, NEURONS_MOST, int),
                       help="number of neurons (default: from --nodes, else the largest node id + 1)")
-    made.add_argument("--node-sets", help="JSON file {name: node id or list of them}")
+    made.add_argument("--node-sets", help="JSON file {name: node id, root id or list of them}")
     made.add_argument("--drive", help="driven neurons (default: none)")
     made.add_argument("--rate", type=number(0, RATE_MOST), metavar="HZ",
                       help=f"of the Poisson events (default {DRIVE_RATE:g})")

@@ -6,6 +6,7 @@ import re
 import h5py
 import numpy as np
 
+ROOT_ID_LEAST = 10**15  # of FlyWire; smaller numbers are node ids
 NAME_WORDS = "1 to 64 letters, digits, '_', '-', '+'"
 
 
