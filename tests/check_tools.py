@@ -236,7 +236,7 @@ def check_experiment(verdict, work, edges, nodes):
         refuses(verdict, EXPERIMENT, f"{name}/model.yaml: cannot be written", *options, "--out", name)
     done = call(EXPERIMENT, *options, "--trials", "2", "--read", "1,2", "--out", out)
     verdict.check(done.returncode == 0 and "2 trials of 50 ms" in done.stdout
-                  and os.path.exists(os.path.join(out, "rates.csv")),
+                  and {"rates.csv", "picture.png"} <= set(os.listdir(out)),
                   f"an experiment runs {done.stderr.strip()[-120:]}")
 
 

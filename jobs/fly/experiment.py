@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """The sugar experiment of Shiu et al. 2024: drive the taste neurons, read the motor neuron MN9.
 
-    experiment.py --edges fly_fly_edges.h5 --nodes fly_nodes.h5 --node-sets node_sets.json \\
+    experiment.py --edges fly_edges.h5 --nodes fly_nodes.h5 --node-sets jobs/fly/node_sets.json \\
                   --drive sugar_grn --read MN9_left,MN9_right --out results/sugar
     ... --published rates_sugarR.csv     compare with the published rates (flywire_id,
                                          rate_hz_mean, rate_hz_std)
 
 Runs shinkei once a trial with seeds 1, 2, ..., each for --duration, and leaves in --out the model
-file, each trial's results, and rates.csv: mean and standard deviation of every neuron's rate over the
-trials. All options of make_model.py apply. Environment: SHINKEI, the binary (default: build/shinkei
+file, each trial's results, rates.csv: mean and standard deviation of every neuron's rate over the
+trials, and picture.png: a raster of the first trial and the rates of --read. All options of make_model.py apply. Environment: SHINKEI, the binary (default: build/shinkei
 of this source tree, or the one on the PATH).
 """
 import argparse
@@ -24,6 +24,7 @@ import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_model
+import picture
 import sonata
 
 TRIALS_MOST = 10000
@@ -145,11 +146,15 @@ def neurons_to_read(options, population, neurons):
                                               "--read")]
 
 
+def trial_folder(options, trial, *name):
+    return os.path.join(options.out, f"trial_{trial:02d}", *name)
+
+
 def run_trials(options, program, model_path, population, neurons, read):
     """Rates [Hz] [trials][neurons]."""
     rates = np.zeros((options.trials, neurons))
     for trial in range(options.trials):
-        folder = os.path.join(options.out, f"trial_{trial:02d}")
+        folder = trial_folder(options, trial)
         run_trial(program, model_path, trial + options.seed, folder)
         rates[trial] = trial_rates(folder, population, neurons, options.duration)
         print(f"trial {trial + 1} of {options.trials}: " + ", ".join(
@@ -171,6 +176,10 @@ def main():
     rates = run_trials(options, program, model_path, population, entry["size"], read)
     write_rates(os.path.join(options.out, "rates.csv"), rates, roots)
     report(options, rates, read, published)
+    spikes = sonata.read_spikes(trial_folder(options, 0, "spikes.h5"), population)
+    driven = [node for some in entry.get("overrides", []) for node in some["nodes"]]
+    picture.draw(os.path.join(options.out, "picture.png"), spikes, options.duration, rates, driven, read,
+                 published)
 
 
 if __name__ == "__main__":
