@@ -35,7 +35,7 @@ def find_program():
     built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "shinkei")
     for path in [named] if named else [built, shutil.which("shinkei")]:
         if path and os.path.isfile(path) and os.access(path, os.X_OK):
-            return os.path.abspath(path)
+            return os.path.realpath(path)  # jobs/ may be a link
     if named:
         raise SystemExit(f"SHINKEI={named}: is no program")
     raise SystemExit("no shinkei: build it first (README), or set SHINKEI")
