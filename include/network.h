@@ -26,9 +26,15 @@ typedef struct {
 
 enum { NETWORK_DELAY_MAX = 8191 }; /* [dt] */
 
-/* Prepare the network of a model: weight scales, headers and extents of edge files (checked here).
- * ERR_USER: missing, truncated or unsound file; a weight that the scale cannot hold as accurately
- * as the model asks; a delay out of range. The model is borrowed and must outlive the network. */
+/* Prepare the network of a model from the headers of its edge files alone: enough for its number of
+ * synapses, and so for its memory. ERR_USER: a file that is missing or not in the layout; a delay
+ * by rule out of range. The model is borrowed and must outlive the network. */
+COLLECTIVE err network_outline(MPI_Comm comm, const model *m, network **made);
+/* Read the edge files, check them and choose the weight scales: before all that asks for an edge, a
+ * weight or a delay. ERR_USER: truncated or unsound file; a weight that the scale cannot hold as
+ * accurately as the model asks; a delay out of range. The caller frees the network in any case. */
+COLLECTIVE err network_read(MPI_Comm comm, network *n);
+/* Both at once. */
 COLLECTIVE err network_create(MPI_Comm comm, const model *m, network **made);
 LOCAL void network_free(network *n);
 /* The model it was made from; borrowed. */

@@ -132,8 +132,15 @@ static err prepare_projection(network *n, MPI_Comm comm, int j) {
     if (e == OK) note_delays(n, np->delay.first, np->delay.first + np->delay.count - 1);
   }
   if ((e = agree(comm, e)) != OK || p->rule != RULE_FILE) return e;
-  e = network_file_read(comm, m->name, p, m->population[p->source].size,
-                        m->population[p->target].size, &np->edges);
+  return network_file_outline(comm, m->name, p, &np->edges);
+}
+
+static err read_projection(network *n, MPI_Comm comm, int j) {
+  const model *m = n->m;
+  const model_projection *p = &m->projection[j];
+  if (p->rule != RULE_FILE) return OK;
+  const err e = network_file_read(comm, m->name, p, m->population[p->source].size,
+                                  m->population[p->target].size, &n->projection[j].edges);
   return e == OK ? measure_file(n, comm, j) : e;
 }
 
@@ -197,7 +204,7 @@ static err check_accuracy(const network *n, int j) {
   return OK;
 }
 
-err network_create(MPI_Comm comm, const model *m, network **made) {
+err network_outline(MPI_Comm comm, const model *m, network **made) {
   network *n = check_allocate(1, sizeof *n);
   n->m = m;
   n->max_delay = 1;
@@ -206,15 +213,32 @@ err network_create(MPI_Comm comm, const model *m, network **made) {
   n->scale = check_allocate((size_t)m->populations, sizeof *n->scale);
   err e = OK;
   for (int j = 0; j < m->projections && e == OK; j++) e = prepare_projection(n, comm, j);
-  if (n->min_delay > n->max_delay) n->min_delay = n->max_delay; /* no edge */
-  for (int p = 0; p < m->populations && e == OK; p++)
-    for (int r = 0; r < m->population[p].neuron->receptors; r++) choose_scale(n, p, r);
-  for (int j = 0; j < m->projections && e == OK; j++) e = check_accuracy(n, j);
   if (e != OK) {
     network_free(n);
     n = NULL;
   }
   *made = n;
+  return e;
+}
+
+err network_read(MPI_Comm comm, network *n) {
+  const model *m = n->m;
+  err e = OK;
+  for (int j = 0; j < m->projections && e == OK; j++) e = read_projection(n, comm, j);
+  n->is_read = true;
+  if (n->min_delay > n->max_delay) n->min_delay = n->max_delay; /* no edge */
+  for (int p = 0; p < m->populations && e == OK; p++)
+    for (int r = 0; r < m->population[p].neuron->receptors; r++) choose_scale(n, p, r);
+  for (int j = 0; j < m->projections && e == OK; j++) e = check_accuracy(n, j);
+  return e;
+}
+
+err network_create(MPI_Comm comm, const model *m, network **made) {
+  err e = network_outline(comm, m, made);
+  if (e == OK) e = network_read(comm, *made);
+  if (e == OK) return OK;
+  network_free(*made);
+  *made = NULL;
   return e;
 }
 
@@ -317,7 +341,7 @@ double network_projection_synapses(const network *n, int projection) {
 }
 
 int network_projection_delays(const network *n, int projection) {
-  const int from_file = n->max_delay; /* at most */
+  const int from_file = n->is_read ? n->max_delay : NETWORK_DELAY_MAX; /* at most */
   return n->projection[projection].delay.count > 0 ? n->projection[projection].delay.count
                                                    : from_file;
 }

@@ -113,8 +113,8 @@ static err read_ids(reader *r, const char *path, const network_file_slice *s, ui
   return agree(r->comm, e);
 }
 
-/* Where each edge's attributes stand: group and index inside it. Files without the two datasets
- * have one group, 0, in edge order. */
+/* Where each edge's attributes stand: group and index inside it. NULL: the file does not say, it
+ * has one group, 0, in edge order. */
 typedef struct {
   int64_t *group, *index;
 } attribute_places;
@@ -138,12 +138,9 @@ static err check_places(reader *r, const network_file_slice *s) {
 }
 
 static err read_places(reader *r, const network_file_slice *s, attribute_places *places) {
+  if (!s->has_places) return OK;
   places->group = check_allocate(s->count, sizeof *places->group);
   places->index = check_allocate(s->count, sizeof *places->index);
-  for (size_t i = 0; i < s->count; i++) places->index[i] = (int64_t)(s->first + i);
-  if (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) <= 0 &&
-      H5Lexists(r->edges, "edge_group_index", H5P_DEFAULT) <= 0)
-    return OK;
   err e = check_places(r, s);
   if (e == OK)
     e = read_slice(r, "edge_group_id", H5FD_MPIO_COLLECTIVE, s->first, s->count, H5T_NATIVE_INT64,
@@ -154,36 +151,55 @@ static err read_places(reader *r, const network_file_slice *s, attribute_places 
   return e;
 }
 
-/* One group's part of an attribute: the range of its indices that this rank's edges name. */
+/* The range of a group's indices that this rank's edges name. */
+static err find_range(reader *r, const network_file_slice *s, const attribute_places *places,
+                      int64_t group, const char *path, hsize_t length, hsize_t *first,
+                      hsize_t *count) {
+  int64_t least = INT64_MAX, end = 0;
+  for (size_t i = 0; i < s->count; i++) {
+    const int64_t index = places->group ? places->index[i] : (int64_t)(s->first + i);
+    if (places->group && places->group[i] != group) continue;
+    if (index < 0 || index >= (int64_t)length)
+      return FAIL(r, "/edges/%s/%s has %llu entries, but edge %llu stands at index %lld of it",
+                  r->population, path, (unsigned long long)length,
+                  (unsigned long long)(s->first + i), (long long)index);
+    if (index < least) least = index;
+    if (index >= end) end = index + 1;
+  }
+  *count = end > least ? (hsize_t)(end - least) : 0;
+  *first = *count ? (hsize_t)least : 0;
+  return OK;
+}
+
+/* The group's values[count], from index `first` on, to its edges; they are the edges' own already
+ * where these have no places. */
+static err take_values(reader *r, const network_file_slice *s, const attribute_places *places,
+                       int64_t group, const char *path, hsize_t first, const double *values,
+                       double *out) {
+  for (size_t i = 0; i < s->count; i++) {
+    if (places->group && places->group[i] != group) continue;
+    const hsize_t index = places->group ? (hsize_t)places->index[i] : s->first + i;
+    out[i] = values[index - first];
+    if (!isfinite(out[i]))
+      return FAIL(r, "/edges/%s/%s[%llu] is %g: a finite number is needed", r->population, path,
+                  (unsigned long long)index, out[i]);
+  }
+  return OK;
+}
+
+/* One group's part of an attribute. */
 static err read_group(reader *r, const network_file_slice *s, const attribute_places *places,
                       int64_t group, const char *attribute, bool *integers, double *out) {
   char path[512];
   snprintf(path, sizeof path, "%lld/%s", (long long)group, attribute);
-  hsize_t length = 0;
+  hsize_t length = 0, first = 0, count = 0;
   err e = dataset_length(r, path, &length, integers);
-  int64_t least = INT64_MAX, end = 0;
-  for (size_t i = 0; i < s->count && e == OK; i++) {
-    if (places->group[i] != group) continue;
-    if (places->index[i] < 0 || places->index[i] >= (int64_t)length)
-      e = FAIL(r, "/edges/%s/%s has %llu entries, but edge %llu stands at index %lld of it",
-               r->population, path, (unsigned long long)length, (unsigned long long)(s->first + i),
-               (long long)places->index[i]);
-    if (places->index[i] < least) least = places->index[i];
-    if (places->index[i] >= end) end = places->index[i] + 1;
-  }
+  if (e == OK) e = find_range(r, s, places, group, path, length, &first, &count);
   if ((e = agree(r->comm, e)) != OK) return e;
-  const hsize_t count = end > least ? (hsize_t)(end - least) : 0;
-  double *values = check_allocate(count, sizeof *values);
-  e = read_slice(r, path, H5FD_MPIO_INDEPENDENT, count ? (hsize_t)least : 0, count,
-                 H5T_NATIVE_DOUBLE, values);
-  for (size_t i = 0; i < s->count && e == OK; i++) {
-    if (places->group[i] != group) continue;
-    out[i] = values[places->index[i] - least];
-    if (!isfinite(out[i]))
-      e = FAIL(r, "/edges/%s/%s[%llu] is %g: a finite number is needed", r->population, path,
-               (unsigned long long)places->index[i], out[i]);
-  }
-  free(values);
+  double *values = places->group ? check_allocate(count, sizeof *values) : out;
+  e = read_slice(r, path, H5FD_MPIO_INDEPENDENT, first, count, H5T_NATIVE_DOUBLE, values);
+  if (e == OK) e = take_values(r, s, places, group, path, first, values, out);
+  if (values != out) free(values);
   return agree(r->comm, e);
 }
 
@@ -191,8 +207,10 @@ static err read_group(reader *r, const network_file_slice *s, const attribute_pl
 static int64_t next_group(const reader *r, const network_file_slice *s,
                           const attribute_places *places, int64_t from) {
   int64_t mine = INT64_MAX, least;
-  for (size_t i = 0; i < s->count; i++)
-    if (places->group[i] >= from && places->group[i] < mine) mine = places->group[i];
+  for (size_t i = 0; i < s->count; i++) {
+    const int64_t group = places->group ? places->group[i] : 0;
+    if (group >= from && group < mine) mine = group;
+  }
   AGREE_MPI(MPI_Allreduce(&mine, &least, 1, MPI_INT64_T, MPI_MIN, r->comm));
   return least;
 }
@@ -211,7 +229,8 @@ static err read_attribute(reader *r, const network_file_slice *s, const attribut
   return e;
 }
 
-static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_file_slice *s) {
+/* How many edges there are. */
+static err read_outline(reader *r, network_file_slice *s) {
   hsize_t from = 0, to = 0;
   bool whole_from = true, whole_to = true;
   err e = dataset_length(r, "source_node_id", &from, &whole_from);
@@ -223,13 +242,20 @@ static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_fil
     e = FAIL(r,
              "/edges/%s: source_node_id has %llu entries, target_node_id %llu: they must be equal",
              r->population, (unsigned long long)from, (unsigned long long)to);
-  if ((e = agree(r->comm, e)) != OK) return e;
+  s->total = from;
+  s->has_places = e == OK && (H5Lexists(r->edges, "edge_group_id", H5P_DEFAULT) > 0 ||
+                              H5Lexists(r->edges, "edge_group_index", H5P_DEFAULT) > 0);
+  return agree(r->comm, e);
+}
+
+static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_file_slice *s) {
+  err e = read_outline(r, s);
+  if (e != OK) return e;
   int rank, ranks;
   MPI_Comm_rank(r->comm, &rank);
   MPI_Comm_size(r->comm, &ranks);
-  s->total = from;
-  s->first = from * (uint64_t)rank / (uint64_t)ranks;
-  s->count = (size_t)(from * (uint64_t)(rank + 1) / (uint64_t)ranks - s->first);
+  s->first = s->total * (uint64_t)rank / (uint64_t)ranks;
+  s->count = (size_t)(s->total * (uint64_t)(rank + 1) / (uint64_t)ranks - s->first);
   s->source = check_allocate(s->count, sizeof *s->source);
   s->target = check_allocate(s->count, sizeof *s->target);
   if ((e = read_ids(r, "source_node_id", s, sources, s->source)) != OK) return e;
@@ -268,19 +294,37 @@ static uint64_t hash_edges(const reader *r, const network_file_slice *s) {
   return all;
 }
 
+static err open_edges(reader *r) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  char text[MODEL_PLACE_MAX];
+  const err e = hdf5_file_open(r->comm, r->p->file,
+                               model_place_text(r->name, r->p->file_place, "file", text), &r->file);
+  return e == OK ? agree(r->comm, open_population(r)) : e;
+}
+
+static void close_edges(reader *r) {
+  if (r->edges >= 0) H5Gclose(r->edges);
+  if (r->file >= 0) H5Fclose(r->file);
+}
+
+err network_file_outline(MPI_Comm comm, const char *name, const model_projection *p,
+                         network_file_slice *outline) {
+  reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
+  *outline = (network_file_slice){0};
+  err e = open_edges(&r);
+  if (e == OK) e = read_outline(&r, outline);
+  close_edges(&r);
+  return e;
+}
+
 err network_file_read(MPI_Comm comm, const char *name, const model_projection *p, uint32_t sources,
                       uint32_t targets, network_file_slice *read) {
   reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
   *read = (network_file_slice){0};
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  char text[MODEL_PLACE_MAX];
-  err e =
-      hdf5_file_open(comm, p->file, model_place_text(name, p->file_place, "file", text), &r.file);
-  if (e == OK) e = agree(comm, open_population(&r));
+  err e = open_edges(&r);
   if (e == OK) e = agree(comm, read_edges(&r, sources, targets, read));
   if (e == OK) read->hash = hash_edges(&r, read);
-  if (r.edges >= 0) H5Gclose(r.edges);
-  if (r.file >= 0) H5Fclose(r.file);
+  close_edges(&r);
   return agree(comm, e);
 }
 

@@ -13,12 +13,17 @@ typedef struct {
   double *weight;            /* [count] the weight attribute; NULL where none is asked */
   double *delay;             /* [count] [ms] likewise                               */
   bool weights_are_integers; /* by the type of the dataset                          */
+  bool has_places;           /* the file says for each edge where its attributes stand */
   uint64_t hash;             /* of all the file's edges, see network_edges_hash; on every rank */
 } network_file_slice;
 
-/* Read /edges/<p->edges> of p->file (its only edge population where p->edges is NULL). `name`: of
- * the model file. ERR_USER: missing, not HDF5, truncated, arrays of different lengths, an id out of
- * range, a weight or delay that is not finite. */
+/* total and has_places of /edges/<p->edges> of p->file (its only edge population where p->edges is
+ * NULL), from headers alone. `name`: of the model file. ERR_USER: missing, not HDF5, arrays of
+ * different lengths. */
+COLLECTIVE err network_file_outline(MPI_Comm comm, const char *name, const model_projection *p,
+                                    network_file_slice *outline);
+/* Read the edges too. ERR_USER: as above; truncated, an id out of range, a weight or delay that is
+ * not finite. */
 COLLECTIVE err network_file_read(MPI_Comm comm, const char *name, const model_projection *p,
                                  uint32_t sources, uint32_t targets, network_file_slice *read);
 LOCAL void network_file_release(network_file_slice *slice);

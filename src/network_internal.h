@@ -30,6 +30,7 @@ struct network {
   network_projection *projection;        /* [m->projections] */
   double (*scale)[NEURON_RECEPTORS_MAX]; /* [m->populations] */
   int max_delay, min_delay;
+  bool is_read; /* by network_read */
   uint32_t owned_count;
   uint32_t *owned; /* [owned_count] ascending; set by network_collect */
 };

@@ -47,7 +47,7 @@ int perturb_groups_fitting(const network *n, const machine *node, int ranks, int
 static err choose(perturb_groups *g, const model *m, const machine *node, int threads,
                   int64_t runs) {
   network *n;
-  const err e = network_create(g->all, m, &n);
+  const err e = network_outline(g->all, m, &n);
   if (e != OK) return e;
   if (threads == 0) threads = machine_threads(node);
   g->count = perturb_groups_fitting(n, node, g->ranks, threads, runs);

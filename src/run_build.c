@@ -110,8 +110,9 @@ err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network
   int blocks = 0;
   const double start = MPI_Wtime();
   MPI_Comm_size(comm, &x.ranks);
-  err e = network_create(comm, m, &x.n);
-  if (e == OK) e = agree(comm, check_memory(&x));
+  err e = network_outline(comm, m, &x.n);
+  if (e == OK) e = agree(comm, check_memory(&x)); /* before what may be many edges is read */
+  if (e == OK) e = network_read(comm, x.n);
   if (e == OK) e = divide(&x, &count, &owned, &blocks, &block);
   if (e == OK) e = shard_create(comm, m, x.n, count, owned, blocks, block, plan->threads, s);
   if (x.n) network_release(x.n);
