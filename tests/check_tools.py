@@ -47,6 +47,12 @@ def check_generator(verdict):
             ("--duration: 'nan'", "--duration", "nan"), ("--seed: '-1'", "--seed", "-1"),
             ("--warm-up: '-1'", "--warm-up", "-1"), ("--warm-up: 'inf'", "--warm-up", "inf")):
         refuses(verdict, GENERATOR, words, *arguments)
+    for warns, *arguments in ((True, "--scale", "0.1"), (True, "--scale", "0.5", "--scale-indegree", "0.19"),
+                              (False, "--scale", "0.1", "--scale-indegree", "0.2")):
+        done = call(GENERATOR, "--input", "dc", *arguments)
+        verdict.check(done.returncode == 0 and ("may be silent" in done.stderr) == warns and done.stdout,
+                      f"{' '.join(arguments)}, dc: {done.stderr.strip() or 'no warning'}"[:170])
+    verdict.check(not call(GENERATOR, "--scale", "0.04").stderr, "no warning of Poisson input")
 
 
 def write(path, text):

@@ -40,6 +40,7 @@ PSP = 0.15            # [mV] peak of an excitatory postsynaptic potential
 INHIBITION = -4.0     # inhibitory weight relative to the excitatory
 WEIGHT_CV = 0.1
 DELAY_EXCITATORY, DELAY_INHIBITORY, DELAY_CV = 1.5, 0.75, 0.5  # [ms], [ms], 1
+DC_LEAST = 0.2  # of the in-degrees; with less, constant currents leave the network silent (README)
 DT_LEAST, TIME_MOST, SEED_MOST = 0.001, 1e10, 2**53 - 1  # of shinkei; the times in ms
 
 INITIAL_POTENTIAL = {  # [mV] mean, standard deviation of each population
@@ -114,9 +115,13 @@ def inputs(target, kind, k):
     return made
 
 
+def indegree_scale(options):
+    return options.scale if options.scale_indegree is None else options.scale_indegree
+
+
 def build(options):
     """The model as nested dictionaries and lists, in the order in which it is written."""
-    k = options.scale if options.scale_indegree is None else options.scale_indegree
+    k = indegree_scale(options)
     mean, deviation = INITIAL_POTENTIAL[options.initial]
     populations = {
         name: {"size": round(SIZES[i] * options.scale), "neuron": "cortical",
@@ -188,7 +193,7 @@ def fault(options):
         if round(size * options.scale) == 0:
             return (f"--scale: {options.scale:g} leaves none of the {size} neurons of {name}: must be "
                     f"above {0.5 / min(SIZES):.6f}")
-    k = options.scale if options.scale_indegree is None else options.scale_indegree
+    k = indegree_scale(options)
     if round(min(EXTERNAL_INDEGREES) * k) == 0:
         return (f"--scale-indegree: {k:g} leaves none of the {min(EXTERNAL_INDEGREES)} external "
                 f"synapses of a neuron: must be above {0.5 / min(EXTERNAL_INDEGREES):.6f}")
@@ -233,6 +238,10 @@ def main():
         " ".join(["Written by jobs/microcircuit/generate.py", *sys.argv[1:]]),
         *([f"{rare} projections of less than half a synapse are left out."] if rare else []),
         "Units: ms, mV, pA, pF, Hz."], sys.stdout)
+    if options.input == "dc" and indegree_scale(options) < DC_LEAST:
+        print(f"generate.py: warning: --input dc with {indegree_scale(options):g} of the synapses of a neuron: "
+              f"below {DC_LEAST:g} most of the network may be silent; use --input poisson, or a --scale-indegree "
+              f"of at least {DC_LEAST:g}", file=sys.stderr)
 
 
 if __name__ == "__main__":
