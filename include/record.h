@@ -74,7 +74,7 @@ LOCAL void record_tell(const record *r, record_position *at);
 /* As record_create, but go on with the files in the folder from a position; record_cut then cuts
  * what stands behind it. A file that is not there is begun anew (a run may continue in another
  * folder); digest and spikes count on in any case. ERR_ENVIRONMENT where a file holds less than the
- * position says, or other traces; the position is borrowed for the call.                       */
+ * position says, or traces that are not the model's; the position is borrowed for the call. */
 COLLECTIVE err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t count,
                              const uint32_t *owned, const record_position *from, record **made);
 /* Before anything is recorded. */

@@ -208,7 +208,10 @@ static err resume_spikes(record *r, const char *path, const record_position *fro
 }
 
 static err resume_traces(record *r, const char *path, const record_position *from) {
-  if (!file_exists(r, path)) return create_traces(r, path);
+  if (!file_exists(r, path)) return r->m->trace_records ? create_traces(r, path) : OK;
+  if (!r->m->trace_records)
+    return check_fail(ERR_ENVIRONMENT,
+                      "%s: is there, but the model records no traces: choose a new folder", path);
   if (from->traces != r->m->trace_records)
     return check_fail(ERR_ENVIRONMENT, "%s: has %d reports, now there are %d: choose a new folder",
                       path, from->traces, r->m->trace_records);
@@ -230,7 +233,7 @@ err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t co
   }
   char *spikes = path_of(folder, "spikes.h5"), *traces = path_of(folder, "traces.h5");
   err e = resume_spikes(r, spikes, from);
-  if (e == OK && m->trace_records) e = resume_traces(r, traces, from);
+  if (e == OK) e = resume_traces(r, traces, from);
   free(spikes);
   free(traces);
   return record_ready(r, e, made);

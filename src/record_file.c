@@ -242,6 +242,11 @@ bool record_file_has(record_file *f, const char *path) {
   return has;
 }
 
+uint64_t record_file_members(record_file *f, const char *group) {
+  H5G_info_t info;
+  return H5Gget_info_by_name(f->file, group, &info, H5P_DEFAULT) < 0 ? 0 : info.nlinks;
+}
+
 err record_file_group(record_file *f, const char *path) {
   err e = claim(f, OBJECT_BYTES);
   if (e != OK) return e;
@@ -381,20 +386,45 @@ err record_file_read(record_file *f, const char *path, record_type type, uint64_
   return agree(f->comm, e);
 }
 
-err record_file_texts(record_file *f, const char *path, int count, const char *const *text) {
+/* Texts side by side, and the type of one; the caller releases both. */
+static char *make_table(int count, const char *const *text, hid_t *type) {
   size_t longest = 1;
   for (int i = 0; i < count; i++)
     if (strlen(text[i]) > longest) longest = strlen(text[i]);
   char *table = check_allocate(count, longest);
   for (int i = 0; i < count; i++) memcpy(table + i * longest, text[i], strlen(text[i]));
-  hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, longest);
-  H5Tset_strpad(type, H5T_STR_NULLPAD);
-  H5Tset_cset(type, H5T_CSET_UTF8);
+  *type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(*type, longest);
+  H5Tset_strpad(*type, H5T_STR_NULLPAD);
+  H5Tset_cset(*type, H5T_CSET_UTF8);
+  return table;
+}
+
+err record_file_texts(record_file *f, const char *path, int count, const char *const *text) {
+  hid_t type;
+  char *table = make_table(count, text, &type);
   err e = write_fixed(f, path, type, type, count, 0, f->rank == 0 ? count : 0, table);
   H5Tclose(type);
   free(table);
   return e;
+}
+
+bool record_file_texts_are(record_file *f, const char *path, int count, const char *const *text) {
+  if (!record_file_has(f, path)) return false;
+  hid_t type, set = H5Dopen2(f->file, path, H5P_DEFAULT), stored = H5Dget_type(set);
+  char *table = make_table(count, text, &type);
+  const size_t size = H5Tget_size(type) * (size_t)count;
+  char *there = check_allocate(size, 1);
+  const bool are =
+      shape_is(set, 1, (hsize_t[]){count}) && H5Tequal(stored, type) > 0 &&
+      transfer(f, false, set, type, 1, (hsize_t[]){0}, (hsize_t[]){count}, there) >= 0 &&
+      !memcmp(table, there, size);
+  free(there);
+  free(table);
+  H5Tclose(type);
+  H5Tclose(stored);
+  H5Dclose(set);
+  return are;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -426,11 +456,14 @@ static hid_t series_create(record_file *f, const char *path, series *s) {
   return s->set;
 }
 
-/* -1 where it has another shape. */
-static hid_t series_open(record_file *f, const char *path, series *s) {
+/* -1 where it has another shape, which is the message then. */
+static hid_t series_open(const record_file *f, const char *path, series *s) {
   hid_t set = H5Dopen2(f->file, path, H5P_DEFAULT);
   if (set < 0) return set;
   if (!shape_is(set, s->dimensions, (hsize_t[]){H5S_UNLIMITED, s->columns})) {
+    check_fail(ERR_ENVIRONMENT,
+               "%s: %s has other columns than are recorded now: choose a new folder", f->path,
+               path);
     H5Dclose(set);
     return -1;
   }

@@ -23,6 +23,8 @@ COLLECTIVE void record_file_close(record_file *f);
 
 /* Is there a group or dataset of this path? */
 COLLECTIVE bool record_file_has(record_file *f, const char *path);
+/* How many are in a group that is there? */
+COLLECTIVE uint64_t record_file_members(record_file *f, const char *group);
 
 COLLECTIVE err record_file_group(record_file *f, const char *path);
 
@@ -44,6 +46,9 @@ COLLECTIVE err record_file_read(record_file *f, const char *path, record_type ty
 /* A list of names, the same on every rank. */
 COLLECTIVE err record_file_texts(record_file *f, const char *path, int count,
                                  const char *const *text);
+/* Does such a list stand there? */
+COLLECTIVE bool record_file_texts_are(record_file *f, const char *path, int count,
+                                      const char *const *text);
 
 /* Make or open a growing dataset: [rows][columns], also where there are no columns, or [rows] where
  * `columns` is RECORD_NO_COLUMNS. *series is its number for the calls below. ERR_ENVIRONMENT: it is

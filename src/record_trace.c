@@ -309,6 +309,20 @@ static err check_mapping(record_traces *t, record_file *f, const report *p) {
   return agree(t->comm, e);
 }
 
+/* The variables too: their columns would look alike. */
+static err check_variables(record_file *f, const report *p) {
+  const char *name[NEURON_STATES_MAX];
+  for (int s = 0; s < p->what->states; s++)
+    name[s] = p->population->neuron->state[p->what->state[s]].key;
+  char *path = member(p, "mapping/variables");
+  err e = OK;
+  if (!record_file_texts_are(f, path, p->what->states, name))
+    e = check_fail(ERR_ENVIRONMENT,
+                   "traces.h5: %s are other ones than the model's: choose a new folder", path);
+  free(path);
+  return e;
+}
+
 static err report_open(record_traces *t, record_file *f, report *p) {
   char *mapping = member(p, "mapping"), *data = member(p, "data");
   bool there = record_file_has(f, p->group);
@@ -318,6 +332,7 @@ static err report_open(record_traces *t, record_file *f, report *p) {
     e = record_file_series(f, data, t->m->double_precision ? RECORD_FLOAT64 : RECORD_FLOAT32,
                            p->columns, &p->series);
   if (e == OK && there) e = check_mapping(t, f, p);
+  if (e == OK && there) e = agree(t->comm, check_variables(f, p));
   if (e == OK && there) e = read_time(t, f, p);
   if (e == OK && !there) e = record_file_group(f, mapping);
   if (e == OK && !there) e = write_mapping(t, f, p);
@@ -328,9 +343,17 @@ static err report_open(record_traces *t, record_file *f, report *p) {
   return e;
 }
 
+/* A report that goes on in a file where others stand would be contradicted by them. */
+static err check_reports(const record_traces *t, record_file *f) {
+  uint64_t known = 0;
+  for (int i = 0; i < t->reports; i++) known += record_file_has(f, t->report[i].group);
+  if (record_file_members(f, "/report") == known) return OK;
+  return check_fail(ERR_ENVIRONMENT,
+                    "traces.h5: holds reports that the model does not: choose a new folder");
+}
+
 err record_traces_open(record_traces *t, record_file *f) {
-  err e = OK;
-  if (!record_file_has(f, "/report")) e = record_file_group(f, "/report");
+  err e = record_file_has(f, "/report") ? check_reports(t, f) : record_file_group(f, "/report");
   for (int i = 0; e == OK && i < t->reports; i++) e = report_open(t, f, &t->report[i]);
   return e;
 }

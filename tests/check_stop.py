@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A run that is asked to save or to end does so and goes on from there; what may not change at a restart
 is refused by name, what may is taken."""
+import itertools
 import os
 import re
 import shutil
@@ -255,6 +256,40 @@ def check_going_back(verdict, work):
                   "what was set aside can be named, for another folder" + done.stderr)
 
 
+def check_other_traces(verdict, work):
+    """Traces are not continued by others, nor by none: they would contradict what the run leaves."""
+    model = work.write_model("traces.yaml", {
+        "simulation": {"duration": 20, "seed": 1},
+        "populations": {name: {"size": 4, "neuron": "iaf_psc_exp"} for name in "EI"},
+        "record": {"traces": [{"population": "E", "variables": ["V_m"], "interval": 1}]},
+        "checkpoint": {"every_ms": 0.5, "keep": 99}})
+    folder = work.path("traces")
+    path = os.path.join(folder, "traces.h5")
+    run(model, folder)
+    with open(path, "rb") as file:
+        before = file.read()
+    none = ("record.traces=[]", "records no traces")
+    for step, (setting, words) in itertools.product((5, 100), (
+            none, ("record.traces.0.population=I", "holds reports that the model does not"),
+            ("record.traces.0.variables=[I_syn_ex]", "other ones than the model's"),
+            ("record.traces.0.nodes=[0, 1]", "has other columns"), ("record.traces.0.interval=2", "every 2 ms"),
+            ("record.traces=[{population: E, variables: [V_m], interval: 1}, {population: I, "
+             "variables: [V_m], interval: 1}]", "has 1 reports, now there are 2"))):
+        for ranks in (1, 2):
+            line = command(["run", model, "--restart", os.path.join(folder, f"checkpoint-{step:015d}.h5"),
+                            "--duration", 15, "--set", setting], ranks)
+            done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+            with open(path, "rb") as file:
+                same = file.read() == before
+            verdict.check(done.returncode == 3 and words in done.stderr and "folder" in done.stderr
+                          and done.stderr.count("shinkei: error") == 1 and same,
+                          f"{ranks} ranks, step {step}: refused: {setting}: {done.stderr.strip()}")
+    done = subprocess.run(command(["run", model, "--restart", folder, "--set", none[0], "--out",
+                                   work.path("no-traces")]), capture_output=True, text=True, check=False)
+    verdict.check(done.returncode == 0 and not os.path.exists(os.path.join(work.path("no-traces"), "traces.h5")),
+                  "in another folder there may be none" + done.stderr)
+
+
 def check_summary(verdict, work):
     """What checkpoints cost, and the model that they belong to."""
     folder = work.path("cost")
@@ -305,6 +340,7 @@ def main():
         check_changes(verdict, work)
         check_input_files(verdict, work)
         check_going_back(verdict, work)
+        check_other_traces(verdict, work)
         check_summary(verdict, work)
         check_refusals(verdict, work)
         check_save_and_go_on(verdict, work)
