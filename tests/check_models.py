@@ -185,7 +185,7 @@ def check_converter(verdict):
                 ("neither index nor root id", [["source", "target", "weight"], [1, 2**32, 3]],
                  "neither"),
                 ("a negative neuron", [["source", "target", "weight"], [-1, 2, 3]], "negative"),
-                ("not a number", [["source", "target", "weight"], [1, 2, "nan"]], "connection 1:")):
+                ("not a number", [["source", "target", "weight"], [1, 2, "nan"]], "row 1:")):
             write_csv(work.path("own.csv"), rows)
             done = subprocess.run([sys.executable, CONVERTER, work.path("own.csv"), *out],
                                   capture_output=True, text=True, check=False)
