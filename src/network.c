@@ -132,15 +132,14 @@ static err prepare_projection(network *n, MPI_Comm comm, int j) {
     if (e == OK) note_delays(n, np->delay.first, np->delay.first + np->delay.count - 1);
   }
   if ((e = agree(comm, e)) != OK || p->rule != RULE_FILE) return e;
-  return network_file_outline(comm, m->name, p, &np->edges);
+  return network_file_outline(comm, m, p, &np->edges);
 }
 
 static err read_projection(network *n, MPI_Comm comm, int j) {
   const model *m = n->m;
   const model_projection *p = &m->projection[j];
   if (p->rule != RULE_FILE) return OK;
-  const err e = network_file_read(comm, m->name, p, m->population[p->source].size,
-                                  m->population[p->target].size, &n->projection[j].edges);
+  const err e = network_file_read(comm, m, p, &n->projection[j].edges);
   return e == OK ? measure_file(n, comm, j) : e;
 }
 

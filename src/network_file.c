@@ -9,14 +9,14 @@
 
 typedef struct { /* what every message begins with, and where reading stands */
   MPI_Comm comm;
-  const char *name;
+  const model *m;
   const model_projection *p;
   hid_t file, edges; /* the file and its /edges/<population> */
   char population[256];
 } reader;
 
 #define FAIL(r, format, ...)                                                                       \
-  model_fail((r)->name, (r)->p->file_place, "file", "%s: " format, (r)->p->file, __VA_ARGS__)
+  model_fail((r)->m->name, (r)->p->file_place, "file", "%s: " format, (r)->p->file, __VA_ARGS__)
 
 static err open_population(reader *r) {
   H5G_info_t info;
@@ -37,6 +37,24 @@ static err open_population(reader *r) {
   if (e == OK && (r->edges = H5Gopen2(group, r->population, H5P_DEFAULT)) < 0)
     e = FAIL(r, "/edges/%s is not a group", r->population);
   H5Gclose(group);
+  return e;
+}
+
+/* A file may name its populations as it likes; but where it names another one of the model's, its
+ * edges are not those that the projection wants. */
+static err check_node_population(reader *r, const char *path, int population) {
+  const hid_t data = H5Dopen2(r->edges, path, H5P_DEFAULT);
+  if (data < 0) return FAIL(r, "has no dataset /edges/%s/%s", r->population, path);
+  char *named = hdf5_file_text(data, "node_population");
+  H5Dclose(data);
+  err e = OK;
+  for (int p = 0; named && p < r->m->populations; p++)
+    if (p != population && strcmp(named, r->m->population[p].name) == 0)
+      e = FAIL(r,
+               "/edges/%s/%s is of nodes of '%s', but stands for those of '%s' (rename "
+               "one in the model if that is meant)",
+               r->population, path, named, r->m->population[population].name);
+  free(named);
   return e;
 }
 
@@ -233,7 +251,9 @@ static err read_attribute(reader *r, const network_file_slice *s, const attribut
 static err read_outline(reader *r, network_file_slice *s) {
   hsize_t from = 0, to = 0;
   bool whole_from = true, whole_to = true;
-  err e = dataset_length(r, "source_node_id", &from, &whole_from);
+  err e = check_node_population(r, "source_node_id", r->p->source);
+  if (e == OK) e = check_node_population(r, "target_node_id", r->p->target);
+  if (e == OK) e = dataset_length(r, "source_node_id", &from, &whole_from);
   if (e == OK) e = dataset_length(r, "target_node_id", &to, &whole_to);
   if (e == OK && !(whole_from && whole_to))
     e = FAIL(r, "/edges/%s/%s holds no integers", r->population,
@@ -248,7 +268,9 @@ static err read_outline(reader *r, network_file_slice *s) {
   return agree(r->comm, e);
 }
 
-static err read_edges(reader *r, uint32_t sources, uint32_t targets, network_file_slice *s) {
+static err read_edges(reader *r, network_file_slice *s) {
+  const uint32_t sources = r->m->population[r->p->source].size;
+  const uint32_t targets = r->m->population[r->p->target].size;
   err e = read_outline(r, s);
   if (e != OK) return e;
   int rank, ranks;
@@ -297,8 +319,8 @@ static uint64_t hash_edges(const reader *r, const network_file_slice *s) {
 static err open_edges(reader *r) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   char text[MODEL_PLACE_MAX];
-  const err e = hdf5_file_open(r->comm, r->p->file,
-                               model_place_text(r->name, r->p->file_place, "file", text), &r->file);
+  const err e = hdf5_file_open(
+      r->comm, r->p->file, model_place_text(r->m->name, r->p->file_place, "file", text), &r->file);
   return e == OK ? agree(r->comm, open_population(r)) : e;
 }
 
@@ -307,9 +329,9 @@ static void close_edges(reader *r) {
   if (r->file >= 0) H5Fclose(r->file);
 }
 
-err network_file_outline(MPI_Comm comm, const char *name, const model_projection *p,
+err network_file_outline(MPI_Comm comm, const model *m, const model_projection *p,
                          network_file_slice *outline) {
-  reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
+  reader r = {.comm = comm, .m = m, .p = p, .file = -1, .edges = -1};
   *outline = (network_file_slice){0};
   err e = open_edges(&r);
   if (e == OK) e = read_outline(&r, outline);
@@ -317,12 +339,12 @@ err network_file_outline(MPI_Comm comm, const char *name, const model_projection
   return e;
 }
 
-err network_file_read(MPI_Comm comm, const char *name, const model_projection *p, uint32_t sources,
-                      uint32_t targets, network_file_slice *read) {
-  reader r = {.comm = comm, .name = name, .p = p, .file = -1, .edges = -1};
+err network_file_read(MPI_Comm comm, const model *m, const model_projection *p,
+                      network_file_slice *read) {
+  reader r = {.comm = comm, .m = m, .p = p, .file = -1, .edges = -1};
   *read = (network_file_slice){0};
   err e = open_edges(&r);
-  if (e == OK) e = agree(comm, read_edges(&r, sources, targets, read));
+  if (e == OK) e = agree(comm, read_edges(&r, read));
   if (e == OK) read->hash = hash_edges(&r, read);
   close_edges(&r);
   return agree(comm, e);

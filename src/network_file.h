@@ -18,14 +18,14 @@ typedef struct {
 } network_file_slice;
 
 /* total and has_places of /edges/<p->edges> of p->file (its only edge population where p->edges is
- * NULL), from headers alone. `name`: of the model file. ERR_USER: missing, not HDF5, arrays of
- * different lengths. */
-COLLECTIVE err network_file_outline(MPI_Comm comm, const char *name, const model_projection *p,
+ * NULL), from headers alone. p: of the model. ERR_USER: missing, not HDF5, of other nodes, arrays
+ * of different lengths. */
+COLLECTIVE err network_file_outline(MPI_Comm comm, const model *m, const model_projection *p,
                                     network_file_slice *outline);
 /* Read the edges too. ERR_USER: as above; truncated, an id out of range, a weight or delay that is
  * not finite. */
-COLLECTIVE err network_file_read(MPI_Comm comm, const char *name, const model_projection *p,
-                                 uint32_t sources, uint32_t targets, network_file_slice *read);
+COLLECTIVE err network_file_read(MPI_Comm comm, const model *m, const model_projection *p,
+                                 network_file_slice *read);
 LOCAL void network_file_release(network_file_slice *slice);
 
 #endif

@@ -138,6 +138,10 @@ make_edges 'group["source_node_id"][7] = 40'
 refuses "a source out of range" "40" run fly.yaml --out o --overwrite
 make_edges 'group["target_node_id"][299] = 1 << 40'
 refuses "a target out of range" "1099511627776" run fly.yaml --out o --overwrite
+make_edges 'group["target_node_id"].attrs["node_population"] = "B"'
+refuses "edges of another population of the model" "target_node_id is of nodes of 'B', but stands for those of 'A'" \
+  run fly.yaml --set populations.B='{size: 40, neuron: shiu_lif}' --out o --overwrite
+works "edges of a population that the model does not know" 1 run fly.yaml --out o --overwrite
 make_edges 'del group["0/w"]; group["0/w"] = np.zeros(299)'
 refuses "arrays of different lengths" "299" run fly.yaml --out o --overwrite
 make_edges 'del group["target_node_id"]'
@@ -171,9 +175,10 @@ for places in edge_group_id edge_group_index; do
   make_edges "del group['$places']"
   refuses "no $places beside the other" "edges.h5: has no dataset /edges/A_A/$places" run fly.yaml --out o --overwrite
 done
-make_edges ""
+make_edges 'del group["source_node_id"].attrs["node_population"]'
 refuses "edges of no neurons" "edges.h5: /edges/A_A/source_node_id\[0\] is [0-9]*, but the population has no neurons" \
   run fly.yaml --set 'populations.B={size: 0, neuron: shiu_lif}' --set projections.0.source=B --out o --overwrite
+make_edges ""
 refuses "no such edge population" "B_B" run fly.yaml --set projections.0.edges=B_B --out o --overwrite
 far=$(printf 'far_away/%.0s' {1..130})
 make_edges ""
