@@ -64,6 +64,14 @@ LOCAL int network_min_delay(const network *n);
 LOCAL double network_projection_synapses(const network *n, int projection);
 LOCAL int network_projection_delays(const network *n, int projection);
 LOCAL bool network_is_collected(const network *n, int projection);
+/* What an edge of a projection takes on its rank [B]; all 0 where edges are drawn by target. */
+typedef struct {
+  double reading;    /* in network_read, for a time, beside what the slice takes */
+  double slice;      /* from network_read to the end of network_collect, of a file */
+  double collecting; /* in network_collect, beside the slice, while the projection is collected */
+  double kept;       /* from then until network_release */
+} network_edge_bytes;
+LOCAL network_edge_bytes network_projection_bytes(const network *n, int projection);
 /* Hash of the edges that a projection takes from a file: their ids and the attributes that the
  * model uses, in their order. 0: it has no file. The same on every rank, and after network_release.
  */

@@ -51,9 +51,10 @@ LOCAL partition_method partition_method_of(const char *name);
  *
  * PARTITION_METIS minimises the volume with two loads kept even, update cost and synaptic events:
  * - populations with edges from files (and what joins them one to one): the graph of neurons. METIS
- *   is a serial library, so the graph is gathered on rank 0: about 85 bytes an edge at the peak
- *   there, METIS's own included. The best of several METIS divisions (fewer for large graphs), each
- *   improved on the directed volume. Imbalance at most 1.05 where no single neuron prevents it.
+ *   is a serial library, so the graph is gathered on rank 0: 90 to 110 bytes an edge at the peak
+ *   there, METIS's own included (partition_graph_bytes). The best of several METIS divisions (fewer
+ * for large graphs), each improved on the directed volume. Imbalance at most 1.05 where no single
+ * neuron prevents it.
  * - populations that only other rules connect: a graph of groups of neurons, or an even share of
  *   each population where that graph offers little. Imbalance at most 1.02 for populations that
  *   are large beside the number of parts.
@@ -64,6 +65,9 @@ COLLECTIVE err partition_create(MPI_Comm comm, const network *n, const model *m,
                                 partition_method method, const char *file, int parts,
                                 partition *made);
 LOCAL void partition_free(partition *p);
+/* Most memory that dividing a graph by METIS takes, on the rank that does it [B]: as for a random
+ * graph. Where neurons are joined to their like, it may be half of that. */
+LOCAL double partition_graph_bytes(double vertices, double edges);
 
 /* The gids that this rank owns (parts == size of comm), ascending; caller frees *owned.       */
 COLLECTIVE err partition_owned(MPI_Comm comm, const partition *p, uint32_t *count,

@@ -1,6 +1,7 @@
 #include "agree.h"
 #include "commands.h"
 #include "memory.h"
+#include "partition.h"
 #include "run.h"
 
 #include <getopt.h>
@@ -14,6 +15,7 @@ static const char help[] =
     "  --ranks N         MPI ranks (default: 1, 2, 4, ... 4096 in a table)\n"
     "  --threads N       threads a rank (default 1)\n"
     "  --per-node N      ranks on one node (default: all)\n"
+    "  --partition METHOD  as in shinkei run (default metis, which needs most on one rank)\n"
     "  --set KEY=VALUE   any key of the model; may be repeated\n"
     "  --help            this text\n\n"
     "Work is told as synaptic events by the populations' expected_rate. A core delivers some 10^8 "
@@ -21,7 +23,7 @@ static const char help[] =
     "a second; events_per_s in the summary.json of a short run tells what yours do.\n";
 
 typedef struct {
-  const char *model;
+  const char *model, *partition;
   int ranks, threads, per_node, settings;
   model_setting *setting;
   bool help;
@@ -43,10 +45,13 @@ static err add_setting(plan_options *o, char *pair) {
 }
 
 static err parse_options(int argc, char **argv, plan_options *o) {
-  static const struct option table[] = {
-      {"ranks", required_argument, NULL, 'r'},    {"threads", required_argument, NULL, 't'},
-      {"per-node", required_argument, NULL, 'n'}, {"set", required_argument, NULL, 'k'},
-      {"help", no_argument, NULL, 'h'},           {0}};
+  static const struct option table[] = {{"ranks", required_argument, NULL, 'r'},
+                                        {"threads", required_argument, NULL, 't'},
+                                        {"per-node", required_argument, NULL, 'n'},
+                                        {"set", required_argument, NULL, 'k'},
+                                        {"partition", required_argument, NULL, 'p'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {0}};
   err e = OK;
   optind = 1;
   opterr = 0;
@@ -60,6 +65,9 @@ static err parse_options(int argc, char **argv, plan_options *o) {
       break;
     case 'n':
       e = parse_number("per-node", optarg, &o->per_node);
+      break;
+    case 'p':
+      o->partition = optarg;
       break;
     case 'k':
       e = add_setting(o, optarg);
@@ -79,11 +87,12 @@ static err parse_options(int argc, char **argv, plan_options *o) {
 }
 
 static void print_row(const network *n, const plan_options *o, int ranks) {
-  const memory_need need = memory_predict(n, ranks, o->threads);
+  const memory_job job = {ranks, o->threads, partition_method_of(o->partition) == PARTITION_METIS};
+  const memory_need need = memory_predict(n, &job);
   const double synapses = network_expected_synapses(n);
   const int per_node = o->per_node > 0 && o->per_node < ranks ? o->per_node : ranks;
-  printf("%9d %12.3f %12.3f %12.3f %14.2f %12.3g\n", ranks, need.total / ranks / 1e9,
-         need.total / ranks * per_node / 1e9, (need.total - need.building) / 1e9,
+  printf("%9d %12.3f %12.3f %12.3f %14.2f %12.3g\n", ranks, need.largest / 1e9,
+         memory_on_node(&need, &job, per_node) / 1e9, (need.total - need.building) / 1e9,
          synapses > 0 ? need.synapses / synapses : 0,
          memory_expected_events(n) / ranks / o->threads);
 }
@@ -97,11 +106,12 @@ static void print_plan(const network *n, const plan_options *o) {
          "B a synapse", "events/thread");
   for (int ranks = o->ranks ? o->ranks : 1; ranks <= (o->ranks ? o->ranks : 4096); ranks *= 2)
     print_row(n, o, ranks);
-  puts("GB a rank, a node: at the peak, while building; GB built: of all ranks, while running");
+  puts("GB a rank (the one that needs most), a node: at the peak, while building; GB built: of all "
+       "ranks, while running");
 }
 
 int plan_command(int argc, char **argv) {
-  plan_options o = {.threads = 1};
+  plan_options o = {.partition = "metis", .threads = 1};
   model *m = NULL;
   network *n = NULL;
   int rank;
@@ -110,7 +120,7 @@ int plan_command(int argc, char **argv) {
   if (e == OK && o.help && rank == 0) fputs(help, stdout);
   if (e == OK && !o.help) {
     e = run_read_model(MPI_COMM_WORLD, o.model, o.settings, o.setting, &m);
-    if (e == OK) e = network_create(MPI_COMM_WORLD, m, &n);
+    if (e == OK) e = network_outline(MPI_COMM_WORLD, m, &n);
     if (e == OK && rank == 0) print_plan(n, &o);
   }
   network_free(n);

@@ -140,7 +140,7 @@ static void print_words(const model *m, const network *n) {
   printf("precision: %s; seed: %llu\n", m->double_precision ? "double" : "single",
          (unsigned long long)m->seed);
   printf("memory: about %s on one rank; shinkei plan tells more\n",
-         bytes_text(memory_predict(n, 1, 1).total, memory));
+         bytes_text(memory_predict(n, &(memory_job){1, 1, false}).total, memory));
 }
 
 static err validate(const validate_options *o, bool prints) {

@@ -1,10 +1,11 @@
 #include "memory.h"
+#include "partition.h"
 #include "shard.h"
 
 #include <math.h>
 
-static const double RANK_BYTES = 30e6;   /* MPI, HDF5, code */
-static const double THREAD_BYTES = 20e6; /* buffers of the build and of the step */
+static const double RANK_BYTES = 26e6;   /* MPI, HDF5, code */
+static const double THREAD_BYTES = 18e6; /* buffers of the build and of the step */
 
 /* Run headers and source tables of one population as source: a (source, block) pair has k synapses
  * on average, over d delays; with Poisson numbers d (1 - exp(-k/d)) runs are not empty. */
@@ -38,22 +39,113 @@ static double neuron_bytes(const model *m, double remote) {
   return bytes;
 }
 
-memory_need memory_predict(const network *n, int ranks, int threads) {
+/* Spikes that the model itself gives: as they are brought to their neurons; what stays of them. */
+static double given_bytes(const model *m, bool stays) {
+  const double LISTED = 64, KEPT = 24;
+  double spikes = 0;
+  for (int k = 0; k < m->inputs; k++)
+    if (m->input[k].kind == INPUT_SPIKE_TRAINS)
+      spikes += (double)m->input[k].times *
+                model_nodes_count(&m->input[k].nodes, m->population[m->input[k].target].size);
+  return spikes * (stays ? KEPT : LISTED);
+}
+
+/* Rows of traces wait for some seconds until they are written: as many as steps can be made then,
+ * at the speed of an idle machine. */
+static double trace_bytes(const network *n, const memory_job *job) {
   const model *m = network_model(n);
-  const double all = network_expected_synapses(n);
-  const double a_rank = (double)m->neurons / ranks;
+  const double WAIT = 5, STEP = 2e-6, EACH = 2e-9, VALUE = 1e-8; /* [s] */
+  const double BYTES = 24;                                       /* kept, sent, arrived */
+  const double cores = (double)job->ranks * job->threads;
+  double values = 0, largest = 0; /* of a step; of all rows */
+  for (int k = 0; k < m->trace_records; k++) {
+    const model_record_trace *r = &m->trace_record[k];
+    values += (double)r->states * m->dt / r->interval *
+              model_nodes_count(&r->nodes, m->population[r->population].size);
+  }
+  const double events = memory_expected_events(n) * m->dt / 1000;
+  const double step = STEP + (EACH * (m->neurons + events) + VALUE * values) / cores;
+  largest = values * (m->warm_up + m->duration) / m->dt;
+  return BYTES * fmin(largest, values * WAIT / step);
+}
+
+/* Beside the neurons and synapses that are there in the end: sums over the projections so far. */
+typedef struct {
+  double reading, collecting, kept; /* peaks of one rank; what stays until all is built */
+  double slices, explicit_edges;    /* of a rank; of all */
+} edge_needs;
+
+static edge_needs edges_need(const network *n, const memory_job *job) {
+  const model *m = network_model(n);
+  const double UNDER_WAY = 14e6; /* the edges of one round */
+  edge_needs x = {0};
+  for (int j = 0; j < m->projections; j++) {
+    const network_edge_bytes b = network_projection_bytes(n, j);
+    const double edges = network_projection_synapses(n, j);
+    x.slices += edges * b.slice / job->ranks;
+    x.reading = fmax(x.reading, x.slices + edges * b.reading / job->ranks);
+    if (b.slice > 0) x.explicit_edges += edges;
+  }
+  double left = x.slices;
+  for (int j = 0; j < m->projections; j++) {
+    const network_edge_bytes b = network_projection_bytes(n, j);
+    const double edges = network_projection_synapses(n, j) / job->ranks;
+    if (b.kept == 0) continue;
+    x.collecting = fmax(x.collecting, left + x.kept + edges * b.collecting + UNDER_WAY);
+    left -= edges * b.slice;
+    x.kept += edges * b.kept;
+  }
+  return x;
+}
+
+/* Dividing the neurons of a rank into blocks by a graph, as partition_blocks does. */
+static double blocks_need(const network *n, const memory_job *job, const edge_needs *x,
+                          double blocks) {
+  const double edges = network_expected_synapses(n) / job->ranks;
+  if (blocks <= job->ranks || x->explicit_edges < network_expected_synapses(n)) return 0;
+  const double neurons = network_model(n)->neurons;
+  return x->kept + partition_graph_bytes(neurons / job->ranks + fmin(neurons, edges), edges);
+}
+
+/* Counting a block's synapses (synapse_build), and the lists of sources (exchange_create). */
+static double lists_need(const network *n, const memory_job *job, double blocks) {
+  const double neurons = network_model(n)->neurons, all = network_expected_synapses(n);
+  const double counter = all / blocks >= neurons ? 4 * neurons : 8 * all / blocks;
+  return fmax(counter * job->threads, 36 * fmin(neurons, all / job->ranks));
+}
+
+memory_need memory_predict(const network *n, const memory_job *job) {
+  const model *m = network_model(n);
+  const double all = network_expected_synapses(n), ranks = job->ranks;
   const double blocks =
-      (double)ranks * shard_block_count((uint32_t)ceil(a_rank), all / ranks, threads);
-  const double key = network_max_delay(n) * 2 <= 256 ? 1 : 2;
+      ranks * shard_block_count((uint32_t)ceil(m->neurons / ranks), all / ranks, job->threads);
   memory_need need = {.synapses = all * (m->double_precision ? 8 : 4),
-                      .neurons = neuron_bytes(m, ranks - 1),
-                      .building = all * key,
-                      .fixed = ranks * (RANK_BYTES + threads * THREAD_BYTES)};
+                      .neurons =
+                          neuron_bytes(m, ranks - 1) + given_bytes(m, true) + trace_bytes(n, job),
+                      .fixed = ranks * (RANK_BYTES + job->threads * THREAD_BYTES)};
   for (int p = 0; p < m->populations; p++) need.synapses += table_bytes(n, p, blocks);
-  for (int j = 0; j < m->projections; j++) /* edges under way to their targets */
-    if (network_is_collected(n, j)) need.building += 56 * network_projection_synapses(n, j);
+  const double built = (need.synapses + need.neurons) / ranks;
+  const edge_needs x = edges_need(n, job);
+  const double key = network_max_delay(n) * 2 <= 256 ? 1 : 2;
+  double peak = x.kept + (need.synapses + all * key + neuron_bytes(m, ranks - 1)) / ranks;
+  peak = fmax(peak, built + given_bytes(m, false) / ranks);
+  peak = fmax(peak, x.kept + lists_need(n, job, blocks));
+  peak = fmax(peak, fmax(x.reading, x.collecting));
+  peak = fmax(peak, blocks_need(n, job, &x, blocks));
+  need.largest = peak;
+  if (job->metis && ranks > 1 && x.explicit_edges > 0)
+    need.largest = fmax(peak, x.slices + partition_graph_bytes(m->neurons, x.explicit_edges));
+  need.building = need.largest + (ranks - 1) * peak - ranks * built;
+  need.largest += need.fixed / ranks;
   need.total = need.synapses + need.neurons + need.building + need.fixed;
   return need;
+}
+
+double memory_on_node(const memory_need *need, const memory_job *job, int local) {
+  if (job->ranks == 1) return need->total * local;
+  const double other = (need->total - need->largest) / (job->ranks - 1);
+  const double firsts = ceil((double)local / job->ranks);
+  return firsts * need->largest + (local - firsts) * other;
 }
 
 double memory_expected_events(const network *n) {

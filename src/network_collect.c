@@ -320,3 +320,19 @@ err network_collect(network *n, MPI_Comm comm, uint32_t count, const uint32_t *o
   directory_free(d);
   return agree(comm, e);
 }
+
+network_edge_bytes network_projection_bytes(const network *n, int projection) {
+  const model_projection *p = &n->m->projection[projection];
+  network_edge_bytes bytes = {0};
+  if (!network_rule_is_collected(p->rule)) return bytes;
+  bytes.collecting = sizeof(arrived_edge);
+  bytes.kept = sizeof(collected_edge);
+  if (p->rule != RULE_FILE) return bytes;
+  const bool weight = p->weight.attribute, delay = p->delay.attribute;
+  bytes.slice = 2 * sizeof(uint32_t) + (weight + delay) * sizeof(double);
+  if (n->projection[projection].edges.has_places && (weight || delay))
+    bytes.reading = 3 * sizeof(int64_t); /* group, index, value */
+  else if (!weight && !delay)
+    bytes.reading = sizeof(int64_t); /* ids */
+  return bytes;
+}

@@ -37,7 +37,8 @@ int perturb_groups_fitting(const network *n, const machine *node, int ranks, int
   const double SHARE = 0.75; /* the need is an expectation */
   for (int count = ranks; count > 1; count--) {
     if (ranks % count != 0 || count > runs) continue;
-    if (run_build_memory(n, node, ranks / count, threads) <= SHARE * (double)node->memory_available)
+    if (run_build_memory(n, node, ranks / count, threads, "metis") <=
+        SHARE * (double)node->memory_available)
       return count;
   }
   return 1;

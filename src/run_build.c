@@ -58,14 +58,17 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
   return given;
 }
 
-double run_build_memory(const network *n, const machine *node, int ranks, int threads) {
-  return memory_predict(n, ranks, threads).total / ranks * node->local_ranks;
+double run_build_memory(const network *n, const machine *node, int ranks, int threads,
+                        const char *partition) {
+  const memory_job job = {ranks, threads, partition_method_of(partition) == PARTITION_METIS};
+  const memory_need need = memory_predict(n, &job);
+  return memory_on_node(&need, &job, node->local_ranks);
 }
 
 /* What the job will need on this node against what is there; refused unless forced. */
 static err check_memory(const building *x) {
   const machine *node = x->plan->node;
-  const double here = run_build_memory(x->n, node, x->ranks, x->plan->threads);
+  const double here = run_build_memory(x->n, node, x->ranks, x->plan->threads, x->plan->partition);
   if (here <= (double)node->memory_available || x->plan->force) return OK;
   const int groups = x->plan->groups;
   char ranks[64];

@@ -23,8 +23,9 @@ typedef struct {
 LOCAL int run_build_threads(const machine *node, const model *m, int ranks, int asked);
 
 /* Expected need of this node [B] where each of its ranks holds its part of a network that is
- * divided among `ranks` ranks; of one such network or of several side by side. */
-LOCAL double run_build_memory(const network *n, const machine *node, int ranks, int threads);
+ * divided among `ranks` ranks by `partition`; of one such network or of several side by side. */
+LOCAL double run_build_memory(const network *n, const machine *node, int ranks, int threads,
+                              const char *partition);
 
 /* The caller frees *n, and the shard if it has blocks, also after an error. ERR_USER: the memory
  * will not suffice; a network or partition that is unsound. The model is borrowed. */

@@ -60,7 +60,7 @@ static void there_are_as_many_groups_as_memory_has_room_for(void) {
   machine node = {.local_ranks = 6, .cores = 6};
   double before = 1e30;
   for (int k = 0; k < 6; k++) {
-    const double need = run_build_memory(n, &node, 12 / counts[k], 1);
+    const double need = run_build_memory(n, &node, 12 / counts[k], 1, "metis");
     EXPECT(need < before);
     before = need;
     node.memory_available = (uint64_t)(need / 0.75 * 1.001);
