@@ -3,6 +3,7 @@
 #include "stop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -58,6 +59,10 @@ static bool is_launched(void) {
 
 int main(int argc, char **argv) {
   int provided, rank;
+#ifdef M_MMAP_THRESHOLD
+  /* Left alone it grows to 32 MiB: then what the building of a network frees is not given back. */
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
   if (!is_launched()) {
     /* Open MPI would start a daemon of its own, for nothing. */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
