@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* The cores that this process may use, as the launcher or SLURM gave them. */
@@ -74,12 +73,6 @@ bool machine_pin(const machine *m, int threads) {
     bound = sched_setaffinity(0, sizeof one, &one) == 0;
   }
   return bound;
-}
-
-uint64_t machine_peak_memory(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (uint64_t)usage.ru_maxrss * 1024;
 }
 
 const char *machine_instructions(void) {

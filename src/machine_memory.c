@@ -1,4 +1,5 @@
 #include "machine_memory.h"
+#include "machine.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,4 +99,11 @@ machine_memory machine_memory_look(const char *root) {
   while (file && fgets(line, sizeof line, file)) take_mount(root, line, &least);
   if (file) fclose(file);
   return least;
+}
+
+/* getrusage would count what the process was before it became this program, a shell or Python. */
+uint64_t machine_peak_memory(void) {
+  uint64_t kib = 0;
+  read_number("", "/proc/self", "status", "VmHWM:", &kib);
+  return kib * 1024;
 }
