@@ -50,23 +50,17 @@ static double given_bytes(const model *m, bool stays) {
   return spikes * (stays ? KEPT : LISTED);
 }
 
-/* Rows of traces wait for some seconds until they are written: as many as steps can be made then,
- * at the speed of an idle machine. */
+/* Rows of traces that wait to be written: all, or as many as record_flush_due lets a rank keep. */
 static double trace_bytes(const network *n, const memory_job *job) {
   const model *m = network_model(n);
-  const double WAIT = 5, STEP = 2e-6, EACH = 2e-9, VALUE = 1e-8; /* [s] */
-  const double BYTES = 24;                                       /* kept, sent, arrived */
-  const double cores = (double)job->ranks * job->threads;
-  double values = 0, largest = 0; /* of a step; of all rows */
+  const double BYTES = 24, MOST = 50e6; /* a value: kept, sent, arrived; a rank, as measured */
+  double values = 0;
   for (int k = 0; k < m->trace_records; k++) {
     const model_record_trace *r = &m->trace_record[k];
-    values += (double)r->states * m->dt / r->interval *
+    values += (double)r->states * (m->warm_up + m->duration) / r->interval *
               model_nodes_count(&r->nodes, m->population[r->population].size);
   }
-  const double events = memory_expected_events(n) * m->dt / 1000;
-  const double step = STEP + (EACH * (m->neurons + events) + VALUE * values) / cores;
-  largest = values * (m->warm_up + m->duration) / m->dt;
-  return BYTES * fmin(largest, values * WAIT / step);
+  return fmin(BYTES * values, MOST * job->ranks);
 }
 
 /* Beside the neurons and synapses that are there in the end: sums over the projections so far. */
