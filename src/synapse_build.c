@@ -123,12 +123,12 @@ typedef struct { /* an edge on its way into the block */
 
 /* Edges wait in groups of sources until a group is full, and are then sorted by source and written:
  * each source gets some neighbouring synapses at once, where writing edge by edge would miss the
- * cache, and the page table, on every one; and the sorting itself stays in the cache. */
-enum { GROUPS = 128, GROUP_EDGES = 8192, AHEAD = 64 /* edges whose place is asked for */ };
+ * cache, and the page table, on every one; and the sorting itself stays in the cache, by digits of
+ * so many bits. */
+enum { GROUPS = 128, GROUP_EDGES = 8192, DIGIT_BITS = 12, AHEAD = 64 /* places asked for */ };
 
 typedef struct {
-  int shift;    /* group of a source: source >> shift */
-  uint32_t *at; /* [2^shift + 1] */
+  int shift; /* group of a source: source >> shift */
   uint32_t count[GROUPS];
   packed_edge *edge;   /* [GROUPS][GROUP_EDGES] */
   packed_edge *sorted; /* [GROUP_EDGES] */
@@ -137,14 +137,12 @@ typedef struct {
 static waiting waiting_create(uint32_t sources) {
   waiting list = {0};
   while (sources >> list.shift >= GROUPS) list.shift++;
-  list.at = check_allocate(((size_t)1 << list.shift) + 1, sizeof *list.at);
   list.edge = check_allocate_raw((size_t)GROUPS * GROUP_EDGES, sizeof *list.edge);
   list.sorted = check_allocate_raw(GROUP_EDGES, sizeof *list.sorted);
   return list;
 }
 
 static void waiting_free(waiting *list) {
-  free(list->at);
   free(list->edge);
   free(list->sorted);
 }
@@ -173,15 +171,29 @@ static void write_sorted(builder *w, const packed_edge *sorted, size_t count) {
   }
 }
 
+/* Sort edges stably by bits [shift, shift + bits) of their sources. */
+static void sort_digit(const packed_edge *edge, uint32_t count, int shift, int bits,
+                       packed_edge *sorted) {
+  uint32_t at[(1 << DIGIT_BITS) + 1];
+  const uint32_t size = (uint32_t)1 << bits, mask = size - 1;
+  memset(at, 0, ((size_t)size + 1) * sizeof *at);
+  for (uint32_t k = 0; k < count; k++) at[(edge[k].source >> shift & mask) + 1]++;
+  for (uint32_t s = 0; s < size; s++) at[s + 1] += at[s];
+  for (uint32_t k = 0; k < count; k++) sorted[at[edge[k].source >> shift & mask]++] = edge[k];
+}
+
 /* Sort one group by source, stably, and write it. */
 static void write_group(builder *w, waiting *list, uint32_t group) {
-  const uint32_t size = (uint32_t)1 << list->shift, mask = size - 1, count = list->count[group];
-  const packed_edge *edge = list->edge + (size_t)group * GROUP_EDGES;
-  memset(list->at, 0, ((size_t)size + 1) * sizeof *list->at);
-  for (uint32_t k = 0; k < count; k++) list->at[(edge[k].source & mask) + 1]++;
-  for (uint32_t s = 0; s < size; s++) list->at[s + 1] += list->at[s];
-  for (uint32_t k = 0; k < count; k++) list->sorted[list->at[edge[k].source & mask]++] = edge[k];
-  write_sorted(w, list->sorted, count);
+  const uint32_t count = list->count[group];
+  packed_edge *from = list->edge + (size_t)group * GROUP_EDGES, *to = list->sorted;
+  for (int done = 0, bits; done < list->shift; done += bits) {
+    bits = list->shift - done < DIGIT_BITS ? list->shift - done : DIGIT_BITS;
+    sort_digit(from, count, done, bits, to);
+    packed_edge *swap = from;
+    from = to;
+    to = swap;
+  }
+  write_sorted(w, from, count);
   list->count[group] = 0;
 }
 

@@ -258,6 +258,38 @@ static void spikes_in_a_large_network_find_their_synapses(void **state) {
   tear_down(&b);
 }
 
+/* More than are sorted at once: each source has its own synapses, in the order of targets. */
+static void every_one_of_very_many_sources_has_its_synapses(void **state) {
+  (void)state;
+  enum { SOURCES = 700000, TARGETS = 2 };
+  model *m = case_parse("simulation: {dt: 0.1, duration: 10}\n"
+                        "populations: {P: {size: 700000, neuron: parrot}, "
+                        "X: {size: 2, neuron: iaf_psc_exp}}\n"
+                        "projections: [{source: P, target: X, rule: all_to_all, "
+                        "weight: {uniform: {low: 1, high: 2}}, delay: 1}]\n");
+  assert_non_null(m);
+  network *n = case_network(MPI_COMM_SELF, m, NULL);
+  assert_non_null(n);
+  const uint32_t gid[TARGETS] = {SOURCES, SOURCES + 1};
+  synapse_block b;
+  assert_int_equal(synapse_build(n, TARGETS, gid, &b), OK);
+  assert_int_equal(b.sources, SOURCES);
+  for (uint32_t target = 0; target < TARGETS; target++) {
+    network_edges edges = {0};
+    network_in_edges(n, gid[target], &edges);
+    assert_int_equal(edges.count, SOURCES);
+    for (uint32_t i = 0; i < SOURCES; i++) {
+      const uint32_t *synapse = (uint32_t *)b.synapse + b.source[i].first.place;
+      assert_int_equal(b.source[i].gid, edges.source[i]);
+      assert_int_equal(synapse[target], (uint32_t)edges.weight[i] << 16 | target);
+    }
+    case_free_edges(&edges);
+  }
+  synapse_free(&b);
+  network_free(n);
+  model_free(m);
+}
+
 static void a_block_without_neurons_or_synapses_is_no_trouble(void **state) {
   (void)state;
   bench b;
@@ -347,6 +379,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(synapses_lie_by_source_delay_receptor_and_target),
       cmocka_unit_test(few_synapses_in_a_large_network_are_built_alike),
       cmocka_unit_test(spikes_in_a_large_network_find_their_synapses),
+      cmocka_unit_test(every_one_of_very_many_sources_has_its_synapses),
       cmocka_unit_test(a_block_without_neurons_or_synapses_is_no_trouble),
       cmocka_unit_test(delivery_goes_on_after_a_resumption_as_if_unbroken),
       cmocka_unit_test(sums_of_many_synapses_fit),
