@@ -52,7 +52,8 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
   enum { NEURONS_A_THREAD = 1024 };
   const int share = machine_threads(node);
   const int worth = (int)(m->neurons / (uint32_t)ranks / NEURONS_A_THREAD) + 1;
-  const int wanted = asked > 0 ? asked : share < worth ? share : worth;
+  const bool named = getenv("OMP_NUM_THREADS") || share < worth;
+  const int wanted = asked > 0 ? asked : named ? share : worth;
   const int given = threads_given(wanted);
   if (node->local_rank == 0) warn_threads(node, given, asked, worth);
   return given;

@@ -80,6 +80,7 @@ static void print_essence(const summary *s, const char *folder) {
     printf("%" PRIu64 " checkpoint%s: the last of %.3f MB in %.3f s, the slowest in %.3f s\n",
            s->checkpoints, s->checkpoints == 1 ? "" : "s", (double)s->checkpoint_bytes / 1e6,
            s->checkpoint_s, s->checkpoint_max_s);
+  if (strcmp(s->status, "complete") != 0) printf("%s\n", s->status);
   printf("spike digest %s\nresults in %s\n", s->spike_digest, folder);
 }
 
