@@ -16,8 +16,8 @@ LOCAL uint32_t directory_slice(uint32_t neurons, int ranks, int rank);
 /* Rank whose slice holds gid. */
 LOCAL int directory_slice_rank(uint32_t neurons, int ranks, uint32_t gid);
 
-/* owned[count]: this rank's gids; all ranks' sets cover [0, neurons) once (how many
- * they are is asserted). Borrows comm. */
+/* owned[count]: this rank's gids; all ranks' sets cover [0, neurons) once (their
+ * number is asserted). Borrows comm. */
 COLLECTIVE directory *directory_create(MPI_Comm comm, uint32_t neurons, uint32_t count,
                                        const uint32_t *owned);
 LOCAL void directory_free(directory *d);

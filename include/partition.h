@@ -52,9 +52,9 @@ LOCAL partition_method partition_method_of(const char *name);
  * PARTITION_METIS minimises the volume with two loads kept even, update cost and synaptic events:
  * - populations with edges from files (and what joins them one to one): the graph of neurons. METIS
  *   is a serial library, so the graph is gathered on rank 0: 90 to 110 bytes an edge at the peak
- *   there, METIS's own included (partition_graph_bytes). The best of several METIS divisions (fewer
- * for large graphs), each improved on the directed volume. Imbalance at most 1.05 where no single
- * neuron prevents it.
+ *   there, METIS's own included (partition_graph_bytes). The best of several METIS divisions
+ *   (fewer for large graphs), each improved on the directed volume. Imbalance at most 1.05 where no
+ *   single neuron prevents it.
  * - populations that only other rules connect: a graph of groups of neurons, or an even share of
  *   each population where that graph offers little. Imbalance at most 1.02 for populations that
  *   are large beside the number of parts.

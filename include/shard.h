@@ -42,8 +42,7 @@ typedef struct {
   const network *n;
   MPI_Comm comm;
   int threads, blocks;
-  int late; /* 1: updates take what arrived in the step before (neuron.h); 0: what arrives in theirs
-             */
+  int late;           /* 1: updates take what arrived in the step before (neuron.h); 0: in theirs */
   int window;         /* steps from one exchange to the next, at most: what fires in one of them
                          reaches no update of another */
   shard_block *block; /* [blocks]; thread t works on blocks t, t + threads, ... */

@@ -87,11 +87,9 @@ err partition_create(MPI_Comm comm, const network *n, const model *m, partition_
   err e = OK;
   if (method == PARTITION_FILE)
     e = partition_file_read(comm, file, made);
-  else if (parts == 1) /* owners are zero already: no graph is needed */
-    e = OK;
-  else if (method == PARTITION_METIS)
+  else if (method == PARTITION_METIS && parts > 1) /* else all owners are zero already */
     e = divide_by_metis(comm, n, m, made);
-  else
+  else if (parts > 1)
     set_closed_form(m, method, made);
   double seconds = MPI_Wtime() - start;
   AGREE_MPI(MPI_Allreduce(&seconds, &made->seconds, 1, MPI_DOUBLE, MPI_MAX, comm));
