@@ -91,4 +91,8 @@ LOCAL const neuron_model *neuron_find(const char *name);
 /* Position of a key in a list of fields, -1 where it is not there. */
 LOCAL int neuron_field_find(const neuron_field *fields, int count, const char *key);
 
+/* For the models: a refractory time t_ref [ms] as steps of dt, and what `check` says of it. */
+LOCAL double neuron_refractory_steps(double t_ref, double dt);
+LOCAL const char *neuron_check_refractory(double t_ref, double dt);
+
 #endif

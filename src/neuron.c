@@ -1,4 +1,5 @@
 #include "neuron.h"
+#include <math.h>
 #include <stddef.h>
 
 #include <string.h>
@@ -23,4 +24,13 @@ int neuron_field_find(const neuron_field *fields, int count, const char *key) {
   for (int i = 0; i < count; i++)
     if (!strcmp(fields[i].key, key)) return i;
   return -1;
+}
+
+double neuron_refractory_steps(double t_ref, double dt) { return round(t_ref / dt); }
+
+const char *neuron_check_refractory(double t_ref, double dt) {
+  const double steps = neuron_refractory_steps(t_ref, dt);
+  if (fabs(t_ref / dt - steps) > 1e-6 + 4e-16 * steps || (t_ref > 0 && steps < 1))
+    return "t_ref must be a multiple of dt";
+  return steps > 1e9 ? "t_ref must be at most 1e9 steps of dt" : NULL;
 }

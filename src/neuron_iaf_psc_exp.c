@@ -18,15 +18,15 @@ enum { tau_syn = tau_syn_ex, SHARED_PARAMETERS };
 enum { V_m, I_syn_ex, I_syn_in, STATES };
 enum { I_syn = I_syn_ex, SHARED_STATES };
 
-#define MEMBRANE_PARAMETERS                                                                        \
-  {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},                                        \
-      {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},                                 \
-      {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},                                   \
-      {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},             \
-      {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},      \
-      {"t_ref", "ms", 0, 1e6, false, 2, "refractory time: V_m is held for so long after a spike"}, \
-  {                                                                                                \
-    "I_e", "pA", -1e9, 1e9, false, 0, "constant current"                                           \
+#define MEMBRANE_PARAMETERS                                                                         \
+  {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},                                         \
+      {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},                                  \
+      {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},                                    \
+      {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},              \
+      {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},       \
+      {"t_ref", "ms", 0, 1e6, false, 2, "refractory: V_m is held after a spike; a multiple of dt"}, \
+  {                                                                                                 \
+    "I_e", "pA", -1e9, 1e9, false, 0, "constant current"                                            \
   }
 #define MEMBRANE_STATE                                                                             \
   { "V_m", "mV", -1e6, 1e6, false, -70, "membrane potential" }
@@ -61,8 +61,7 @@ static const char *check(const double *p, double dt) {
   /* in single precision too: who is reset must not fire at once */
   if ((float)p[V_reset] >= (float)p[V_th])
     return "V_reset must be below V_th, by more than single precision rounds";
-  if (p[t_ref] / dt > 1e9) return "t_ref must be at most 1e9 steps of dt";
-  return NULL;
+  return neuron_check_refractory(p[t_ref], dt);
 }
 
 /* Effect on V after h of a current with time constant tau_syn that is 1 now; the two exponentials
@@ -79,7 +78,7 @@ static void compile_shared(const double *p, double dt, double *c) {
   c[REST] = p[E_L];
   c[RESET] = p[V_reset];
   c[THRESHOLD] = p[V_th];
-  c[REFRACTORY] = round(p[t_ref] / dt);
+  c[REFRACTORY] = neuron_refractory_steps(p[t_ref], dt);
   c[DRIVE] = p[I_e] * c[P20];
   c[P21] = propagator(p[tau_syn], p[tau_m], p[C_m], dt);
   c[P11] = exp(-dt / p[tau_syn]);

@@ -20,7 +20,8 @@ static const neuron_field parameters[PARAMETERS] = {
     {"V_rest", "mV", -1e6, 1e6, false, -52, "resting potential"},
     {"V_reset", "mV", -1e6, 1e6, false, -52, "potential after a spike; at most V_th"},
     {"V_th", "mV", -1e6, 1e6, false, -45, "threshold: the neuron fires where v > V_th"},
-    {"t_ref", "ms", 0, 1e6, false, 2.2, "refractory time: v, g held and input lost for so long"},
+    {"t_ref", "ms", 0, 1e6, false, 2.2,
+     "refractory: v, g are held and input is lost; a multiple of dt"},
 };
 static const neuron_field states[STATES] = {
     {"v", "mV", -1e6, 1e6, false, -52, "membrane potential"},
@@ -34,8 +35,7 @@ enum { DECAY_V, DECAY_G, G_TO_V, REST, RESET, THRESHOLD, REFRACTORY, CURRENT };
 
 static const char *check(const double *p, double dt) {
   if (p[V_reset] > p[V_th]) return "V_reset must be at most V_th";
-  if (p[t_ref] / dt > 1e9) return "t_ref must be at most 1e9 steps of dt";
-  return NULL;
+  return neuron_check_refractory(p[t_ref], dt);
 }
 
 static void compile(const double *p, double dt, double *c) {
@@ -47,7 +47,7 @@ static void compile(const double *p, double dt, double *c) {
   c[REST] = p[V_rest];
   c[RESET] = p[V_reset];
   c[THRESHOLD] = p[V_th];
-  c[REFRACTORY] = fmax(round(p[t_ref] / dt) - 1, 0);
+  c[REFRACTORY] = fmax(neuron_refractory_steps(p[t_ref], dt) - 1, 0);
   c[CURRENT] = -expm1(-dt / p[tau_m]);
 }
 

@@ -265,6 +265,11 @@ static const struct fault {
      "bad.yaml:24: checkpoint.every_ms: 0.07 ms is no multiple of dt: must be one (dt is 0.1 ms)"},
     {"stop_before_start", "start: 1", "start: 1, stop: 0.5",
      "bad.yaml:19: inputs.0.stop: 0.5 ms is before start: must not be"},
+    {"refractory_time_beside_steps", "{t_ref: 0}", "{t_ref: 0.04}",
+     "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: t_ref must be a multiple "
+     "of dt"},
+    {"no_step_at_all", "duration: 100", "duration: 1e-7",
+     "bad.yaml:1: simulation.duration: 1e-7 ms is no multiple of dt: must be one (dt is 0.1 ms)"},
     {"parameters_beyond_the_precision", "{t_ref: 0}", "{C_m: 1e-300}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: a step of dt cannot be "
      "computed with them in this precision: one is too small or too large beside the others"},
