@@ -49,15 +49,15 @@ def chosen_populations(populations):
     if is_microcircuit(populations):
         order = list(PUBLISHED_RATES)
         return sorted(populations, key=lambda p: order.index(p.name)), 0
-    filled = [p for p in populations if p.size > 0]
-    shown = sorted(filled, key=lambda p: -p.size)[:POPULATIONS_MAX]
+    filled = [p for p in populations if len(p.recorded)]
+    shown = sorted(filled, key=lambda p: -len(p.recorded))[:POPULATIONS_MAX]
     return [p for p in filled if p in shown], len(filled) - len(shown)
 
 
 def bands(populations):
     """(top, bottom) of each population's band in [0, 1], from the top down; heights go with the
     square root of sizes so that small populations can be seen."""
-    height = np.sqrt([max(p.size, 1) for p in populations])
+    height = np.sqrt([max(len(p.recorded), 1) for p in populations])
     height = np.maximum(height, 0.35 * height.mean())
     height *= (1 - GAP * (len(populations) - 1)) / height.sum()
     top = 1 - np.concatenate(([0], np.cumsum(height + GAP)[:-1]))
@@ -67,11 +67,14 @@ def bands(populations):
 def draw_raster(axes, populations, colours, places, begin, end):
     inches = axes.figure.get_figheight() * axes.get_position().height
     for population, colour, (top, bottom) in zip(populations, colours, places):
-        rows = max(1, min(population.size, int(round(ROWS * (top - bottom)))))
-        # Evenly spread neurons: every one of `rows` stands for size / rows.
-        shown = np.linspace(0, max(population.size - 1, 0), rows).round().astype(int)
-        row_of = np.full(max(population.size, 1), -1)
-        row_of[shown] = np.arange(rows)
+        recorded = population.recorded
+        if not len(recorded):
+            continue
+        rows = min(len(recorded), max(1, int(round(ROWS * (top - bottom)))))
+        # Evenly spread neurons: every one of `rows` stands for as many.
+        shown = np.linspace(0, len(recorded) - 1, rows).round().astype(int)
+        row_of = np.full(population.size, -1)
+        row_of[recorded[shown]] = np.arange(rows)
         part = population.window(begin, end)
         row = row_of[part.node]
         keep = row >= 0
@@ -134,7 +137,8 @@ def picture(populations, rate_window, raster_window, title, path):
     colours = [colour_of(p, i, microcircuit) for i, p in enumerate(shown)]
     places = bands(shown)
     seconds = (rate_window[1] - rate_window[0]) * 1e-3
-    rates = {p.name: len(p.window(*rate_window).time) / max(p.size, 1) / seconds for p in shown}
+    rates = {p.name: len(p.window(*rate_window).time) / max(len(p.recorded), 1) / seconds
+             for p in shown}
 
     matplotlib.rcParams.update({"font.family": "sans-serif", "font.size": 9,
                                 "axes.labelsize": 9, "figure.facecolor": PAPER})
@@ -152,7 +156,8 @@ def picture(populations, rate_window, raster_window, title, path):
                         xytext=(-9, 0), textcoords="offset points", ha="right", va="center",
                         color=colour, fontweight="bold", fontsize=9)
     figure.text(0.085, 0.945, title, fontsize=12.5, color=INK, fontweight="bold")
-    neurons, thinned = sum(p.size for p in shown), sum(p.size for p in shown) > ROWS
+    neurons = sum(len(p.recorded) for p in shown)
+    thinned = neurons > ROWS
     figure.text(0.085, 0.905, f"{thousands(neurons)} neurons" + (
         ", evenly thinned; a band's height goes with the square root of its population's size"
         if thinned else ""), fontsize=8, color=FAINT)

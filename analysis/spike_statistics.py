@@ -6,10 +6,12 @@
     spike_statistics.py spikes.h5 --reference microcircuit.json --case seed55_5s
 
 Works on any SONATA spikes file, Shinkei's or not: /spikes/<population>/{timestamps,node_ids}, or
-the older /spikes/{timestamps,gids}. Sizes of populations come from the effective.yaml beside the
-file or from --model; without either from the largest node id seen, which is said.
+the older /spikes/{timestamps,gids}. Shinkei's tell from when to when and of which neurons of how many
+they hold the spikes. Else the window is that of --model or of the effective.yaml beside the file, or
+from 0 to the last spike, and sizes of populations come from there, or from the largest node id seen,
+which is said.
 
-Definitions, over the window from < t <= to:
+Definitions, over the window from < t <= to and the recorded neurons:
   rate         spikes a neuron and second, silent neurons included [Hz]
   cv           standard deviation (of the population kind) over mean of a neuron's inter-spike
                intervals, averaged over neurons with at least three spikes, not all at one time. It
@@ -35,20 +37,25 @@ NODE_MOST = 2**32 - 2
 
 
 class Population:
-    """Spikes of one population: name, size (None: unknown), time[n] [ms], node[n]."""
+    """Spikes of one population: name, size (None: unknown), time[n] [ms], node[n]; recorded: ids of
+    the neurons whose spikes these are (None: all); extent: (begin, end) [ms] of the recording, where
+    it is told."""
 
-    def __init__(self, name, size, time, node):
+    def __init__(self, name, size, time, node, recorded=None, extent=None):
         order = np.lexsort((node, time))
         self.name, self.size = name, size
         self.time, self.node = time[order], node[order]
         self.size_is_known = size is not None
         if not self.size_is_known:
             self.size = int(node.max()) + 1 if len(node) else 0
+        self.recorded = np.arange(self.size) if recorded is None else recorded
+        self.extent = extent
 
     def window(self, begin, end):
         """The same population with the spikes of begin < t <= end alone."""
         inside = (self.time > begin + TIME_SLACK) & (self.time <= end + TIME_SLACK)
-        return Population(self.name, self.size, self.time[inside], self.node[inside])
+        return Population(self.name, self.size, self.time[inside], self.node[inside], self.recorded,
+                          self.extent)
 
 
 def run(main):
@@ -145,6 +152,26 @@ def read_group(group):
     return time, node.astype(np.int64)
 
 
+def read_nodes(text, size):
+    """Ids of a list of neurons as a model file has it; None for all."""
+    if text == "all":
+        return None
+    ranges = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    nodes = np.concatenate([np.arange(part[0], part[-1] + 1) for part in ranges])
+    if nodes.max() >= size:
+        raise ValueError(f"neuron {nodes.max()} of {size} is recorded")
+    return nodes
+
+
+def read_extent(group):
+    """What Shinkei's files tell of a population, as keywords of Population; of other files nothing."""
+    if not all(name in group.attrs for name in ("neurons", "recorded", "begin", "end")):
+        return {}
+    size = int(group.attrs["neurons"])
+    return {"size": size, "recorded": read_nodes(group.attrs["recorded"], size),
+            "extent": (float(group.attrs["begin"]), float(group.attrs["end"]))}
+
+
 def spike_groups(file):
     """{name of the population: its group}, in the newer or the older layout."""
     root = file.get("spikes")
@@ -171,11 +198,15 @@ def read_spikes(path, sizes=None):
         with h5py.File(path, "r") as file:
             for name, group in spike_groups(file).items():
                 time, node = read_group(group)
+                told = {"size": sizes.get(name), **read_extent(group)}
                 most = int(node.max(initial=-1))
-                if most >= sizes.get(name, most + 1):
-                    raise ValueError(f"{group.name} has a spike of node {most}, but the model's {name} "
-                                     f"has {sizes[name]} neurons, numbered from 0")
-                found[name] = Population(name, sizes.get(name), time, node)
+                if told["size"] != sizes.get(name, told["size"]):
+                    raise ValueError(f"{group.name} is of {told['size']} neurons, but the model's "
+                                     f"{name} has {sizes[name]}")
+                if told["size"] is not None and most >= told["size"]:
+                    raise ValueError(f"{group.name} has a spike of node {most}, but {name} has "
+                                     f"{told['size']} neurons, numbered from 0")
+                found[name] = Population(name=name, time=time, node=node, **told)
     except (OSError, KeyError, RuntimeError, ValueError) as problem:
         raise SystemExit(f"{path}: not a SONATA spikes file: {one_line(problem)}") from None
     known = [name for name in sizes if name in found]
@@ -298,9 +329,9 @@ def describe(population, begin, end):
     cv = interval_cv(part)
     draws = pair_correlation(part, begin, end)
     seconds = (end - begin) * 1e-3
-    per_neuron = np.bincount(part.node, minlength=part.size) / seconds
+    per_neuron = np.bincount(part.node, minlength=part.size)[part.recorded] / seconds
     return {
-        "neurons": part.size, "spikes": len(part.time), "rate": mean_or_nan(per_neuron),
+        "neurons": len(part.recorded), "spikes": len(part.time), "rate": mean_or_nan(per_neuron),
         "rate_sd": float(per_neuron.std()) if len(per_neuron) else float("nan"),
         "silent": mean_or_nan(per_neuron == 0), "cv": mean_or_nan(cv), "cv_neurons": len(cv),
         "correlation": mean_or_nan(draws), "synchrony": float(synchrony(part, begin, end)),
@@ -379,10 +410,15 @@ def print_comparison(rows, out=sys.stdout):
 
 
 def window_of(populations, model_begin, model_end, begin, end):
-    """The window asked for, else that of the model, else from 0 to the last spike."""
+    """The window asked for, else that in which all of the file is recorded, else that of the model,
+    else from 0 to the last spike."""
     last = max((float(p.time[-1]) for p in populations if len(p.time)), default=0.0)
-    begin = begin if begin is not None else model_begin if model_begin is not None else 0.0
-    end = end if end is not None else model_end if model_end is not None else last
+    window = [model_begin if model_begin is not None else 0.0,
+              model_end if model_end is not None else last]
+    if populations and all(p.extent for p in populations):
+        window = [max(p.extent[0] for p in populations), min(p.extent[1] for p in populations)]
+    begin = begin if begin is not None else window[0]
+    end = end if end is not None else window[1]
     if not end > begin:
         raise SystemExit(f"the window from {begin} to {end} ms is empty")
     return begin, end

@@ -84,22 +84,36 @@ static err read_ids(const info_file *f, const info_column *c, spike_facts *facts
   return e;
 }
 
-static void print_spikes(const info_file *f, const char *name, hsize_t count,
+/* What Shinkei's own files tell of a population. How long all these spikes took [s]: NaN where some
+ * came before others were recorded. */
+static double print_extent(const info_file *f, const char *group, const spike_facts *facts,
+                           double scale) {
+  char neurons[INFO_NAME], recorded[INFO_NAME], begin[INFO_NAME], end[INFO_NAME];
+  info_attribute(f, group, "neurons", neurons);
+  info_attribute(f, group, "recorded", recorded);
+  if (!info_attribute(f, group, "begin", begin)[0] || !info_attribute(f, group, "end", end)[0])
+    return facts->last * scale;
+  fprintf(f->to, " recorded from %s to %s ms, %s of %s neurons;", begin, end, recorded, neurons);
+  const double from = strtod(begin, NULL), to = strtod(end, NULL);
+  return facts->first > from && facts->last <= to ? 1e-3 * (to - from) : NAN;
+}
+
+static void print_spikes(const info_file *f, const char *group, hsize_t count,
                          const spike_facts *facts, const char *sorting, const char *units) {
   char text[2][32];
+  const double seconds = print_extent(f, group, facts, !strcmp(units, "s") ? 1 : 1e-3);
   if (count == 0) {
-    fprintf(f->to, "  %s: no spikes\n", name);
+    fprintf(f->to, " no spikes\n");
     return;
   }
-  fprintf(f->to, "  %s: %s spike%s from %.9g to %.9g %s, nodes %llu to %llu", name,
+  fprintf(f->to, " %s spike%s from %.9g to %.9g %s, nodes %llu to %llu",
           info_grouped(count, text[0]), count == 1 ? "" : "s", facts->first, facts->last,
           units[0] ? units : "(the unit is not given)", (unsigned long long)facts->smallest,
           (unsigned long long)facts->largest);
-  const double scale = !strcmp(units, "s") ? 1 : 1e-3;
-  if (facts->firing)
-    fprintf(f->to, "; %s neurons fire, at %.4g Hz on average over %.9g s",
-            info_grouped(facts->firing, text[1]),
-            (double)count / (double)facts->firing / (facts->last * scale), facts->last * scale);
+  if (facts->firing) fprintf(f->to, "; %s neurons fire", info_grouped(facts->firing, text[1]));
+  if (facts->firing && seconds > 0)
+    fprintf(f->to, ", at %.4g Hz on average over %.9g s",
+            (double)count / (double)facts->firing / seconds, seconds);
   fprintf(f->to, "; sorted %s (the file says: %s)\n",
           facts->by_time ? "by time"
           : facts->by_id ? "by id"
@@ -128,7 +142,10 @@ static err describe_spikes_of(const info_file *f, const char *group, const char 
                   (!strcmp(sorting, "by_id") && !facts.by_id)))
     e = check_fail(ERR_USER, "%s: %s says that it is sorted %s, but it is not", f->path, group,
                    sorting);
-  if (e == OK) print_spikes(f, name, time.size[0], &facts, sorting, units);
+  if (e == OK) {
+    fprintf(f->to, "  %s:", name);
+    print_spikes(f, group, time.size[0], &facts, sorting, units);
+  }
   info_close(&time);
   info_close(&id);
   return e;

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include "agree.h"
+#include "record_extent.h"
 #include "record_file.h"
 #include "record_sort.h"
 #include "record_trace.h"
@@ -143,6 +144,11 @@ static err open_spikes(record *r) {
   return e;
 }
 
+/* The files hold every spike up to here [ms]. */
+static double complete_until(const record *r) {
+  return record_time(r->m, r->flushed > r->start ? r->flushed : r->start);
+}
+
 /* What a failed start leaves open is closed here. */
 static err record_ready(record *r, err e, record **made) {
   *made = e == OK ? r : NULL;
@@ -153,9 +159,33 @@ static err record_ready(record *r, err e, record **made) {
   return e;
 }
 
+/* What the file tells of a population begins or goes on where recording does. */
+static err begin_extents(record *r) {
+  err e = OK;
+  for (int p = 0; e == OK && p < r->m->populations; p++) {
+    if (r->series[p] < 0) continue;
+    char *group = path_of("/spikes", r->m->population[p].name);
+    e = record_extent_begin(r->spikes_file, group, &r->m->population[p], r->recorded[p],
+                            complete_until(r));
+    free(group);
+  }
+  return e;
+}
+
+/* Told late rather than early: a run that is killed leaves at least what the file tells. */
+static void reach_extents(record *r) {
+  for (int p = 0; p < r->m->populations; p++) {
+    if (!r->recorded[p]) continue;
+    char *group = path_of("/spikes", r->m->population[p].name);
+    record_extent_reach(r->spikes_file, group, complete_until(r));
+    free(group);
+  }
+}
+
 static err create_spikes(record *r, const char *path) {
   err e = record_file_create(r->comm, path, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
+  if (e == OK) e = begin_extents(r);
   if (e == OK) record_file_flush(r->spikes_file);
   return e;
 }
@@ -240,14 +270,16 @@ err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t co
 }
 
 err record_cut(record *r) {
+  err e = begin_extents(r);
+  record_file_flush(r->spikes_file); /* before what it told of goes */
   for (int p = 0; p < r->m->populations; p++) {
     if (r->series[p] < 0) continue;
     record_file_truncate(r->spikes_file, r->series[p], r->position.recorded[p]);
     record_file_truncate(r->spikes_file, r->series[p] + 1, r->position.recorded[p]);
   }
   record_file_flush(r->spikes_file);
-  if (!r->traces_file) return OK;
-  const err e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
+  if (e != OK || !r->traces_file) return e;
+  e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
   record_file_flush(r->traces_file);
   return e;
 }
@@ -414,6 +446,7 @@ static err flush_spikes(record *r, int64_t step) {
     while ((step - r->flushed) >> step_bits) step_bits++;
     record_sort(r->comm, step_bits + r->gid_bits, &r->kept, &r->scratch);
     chunk_fill(r, &c);
+    reach_extents(r);
     chunk_write(r, &c);
   }
   chunk_free(&c);
@@ -459,6 +492,7 @@ err record_close(record *r, int64_t step, record_totals *totals) {
   err e = record_flush(r, step);
   if (e != OK) settle_position(r);
   double began = MPI_Wtime();
+  reach_extents(r);
   record_file_close(r->spikes_file);
   if (r->traces_file) record_file_close(r->traces_file);
   *totals = (record_totals){.spikes = r->position.spikes,

@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,38 @@ void record_file_text_attribute(record_file *f, const char *path, const char *na
   H5Tset_size(type, H5T_VARIABLE); /* what h5py writes, and reads as text */
   H5Tset_cset(type, H5T_CSET_UTF8);
   attribute(f, path, name, type, H5Screate(H5S_SCALAR), &text);
+}
+
+err record_file_change_text(record_file *f, const char *path, const char *name, const char *text,
+                            bool *changed) {
+  hid_t object = H5Oopen(f->file, path, H5P_DEFAULT);
+  char *there = hdf5_file_text(object, name);
+  *changed = !there || strcmp(there, text);
+  free(there);
+  const err e = claim(f, *changed ? OBJECT_BYTES + strlen(text) : 0);
+  if (e == OK && *changed) {
+    if (H5Aexists(object, name) > 0) WRITE(H5Adelete(object, name), name);
+    record_file_text_attribute(f, path, name, text);
+  }
+  H5Oclose(object);
+  return e;
+}
+
+void record_file_set_double(record_file *f, const char *path, const char *name, double value) {
+  attribute(f, path, name, H5Tcopy(H5T_IEEE_F64LE), H5Screate(H5S_SCALAR), &(double){NAN});
+  hid_t object = H5Oopen(f->file, path, H5P_DEFAULT);
+  hid_t there = H5Aopen(object, name, H5P_DEFAULT);
+  WRITE(H5Awrite(there, H5T_NATIVE_DOUBLE, &value), name);
+  H5Aclose(there);
+  H5Oclose(object);
+}
+
+double record_file_double(record_file *f, const char *path, const char *name) {
+  double value = NAN;
+  hid_t object = H5Oopen(f->file, path, H5P_DEFAULT);
+  hdf5_file_number(object, name, H5T_NATIVE_DOUBLE, &value);
+  H5Oclose(object);
+  return value;
 }
 
 void record_file_sorting_attribute(record_file *f, const char *path) {

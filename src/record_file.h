@@ -33,6 +33,15 @@ COLLECTIVE void record_file_uint32_attribute(record_file *f, const char *path, c
                                              int count, const uint32_t *value);
 COLLECTIVE void record_file_text_attribute(record_file *f, const char *path, const char *name,
                                            const char *text);
+/* A text that may change: where another one stands there, or none, it is written anew and *changed.
+ */
+COLLECTIVE err record_file_change_text(record_file *f, const char *path, const char *name,
+                                       const char *text, bool *changed);
+/* A number that changes: written anew where it is there. */
+COLLECTIVE void record_file_set_double(record_file *f, const char *path, const char *name,
+                                       double value);
+/* NaN where there is none. */
+COLLECTIVE double record_file_double(record_file *f, const char *path, const char *name);
 /* SONATA's `sorting`, an 8-bit HDF5 enum, with the value by_time. */
 COLLECTIVE void record_file_sorting_attribute(record_file *f, const char *path);
 

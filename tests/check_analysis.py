@@ -200,7 +200,7 @@ def check_bad_models(verdict, work, spikes):
             ("no mapping 'populations'", "simulation: {duration: 100}\n"),
             ("no mapping 'populations.P'", good.replace("{size: 5}", "5")),
             ("populations.P.size: 1.5 is no integer", good.replace("5", "1.5")),
-            ("node 2, but the model's P has 2 neurons", good.replace("5", "2")),
+            ("node 2, but P has 2 neurons", good.replace("5", "2")),
             ("simulation.duration: 'x' is no number", good.replace("1e2", "x"))):
         with open(work.path("model.yaml"), "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A run can be killed (kill -9 of one rank or of all) at any moment, also while it writes a checkpoint:
-restarted from the newest intact one, as often as it takes, it ends as the unbroken run.
+restarted from the newest intact one, as often as it takes, it ends as the unbroken run. Until then
+spikes.h5 holds all up to the time that it tells.
 
 By default 8 kills; SHINKEI_LONG=1 does 100 (10 to 20 minutes).
 """
@@ -10,6 +11,9 @@ import shutil
 import signal
 import subprocess
 import time
+
+import h5py
+import numpy as np
 
 from program import SOURCE, TIMEOUT, Verdict, Workspace, command, run
 
@@ -70,6 +74,30 @@ def end_of(started, folder, hit):
     return text, started.returncode
 
 
+def spikes_told(folder, end=None):
+    """Spikes up to `end`, by default the time up to which the file says that it has all, or None where
+    it was killed before it could say so: {population: (times, nodes)}, end."""
+    try:
+        with h5py.File(os.path.join(folder, "spikes.h5"), "r") as file:
+            groups = file["spikes"]
+            if end is None:
+                end = min(group.attrs["end"] for group in groups.values())
+            whole = {name: (group["timestamps"][:], group["node_ids"][:]) for name, group in groups.items()}
+    except (OSError, KeyError, ValueError):
+        return None, None
+    return {name: (time[time <= end], node[:len(time)][time <= end])
+            for name, (time, node) in whole.items()}, end
+
+
+def check_told(verdict, folder, straight):
+    found, end = spikes_told(folder)
+    if found is None:
+        return
+    wanted, _ = spikes_told(straight, end)
+    verdict.check(all(np.array_equal(found[name][k], wanted[name][k]) for name in wanted for k in (0, 1)),
+                  f"the file of spikes of a killed run has all up to {end:g} ms, as it tells")
+
+
 def start(folder, ranks):
     from_there = any(name.startswith("checkpoint-") and name.endswith(".h5")
                      for name in os.listdir(folder)) if os.path.isdir(folder) else False
@@ -102,6 +130,7 @@ def main():
             if not hit:
                 verdict.check(False, f"the run ended by itself: {text}")
                 break
+            check_told(verdict, folder, work.path("straight"))
             killed += 1
             inside += within
         started = start(folder, 2)

@@ -124,7 +124,7 @@ def check_full_disk(verdict, model, work):
 
 
 def check_info(verdict, out, work):
-    for name, words in (("spikes.h5", ["SONATA version 0.1", "nobody: no spikes", "by_time"]),
+    for name, words in (("spikes.h5", ["SONATA version 0.1", "nobody: recorded from 5 to 65 ms, all of 0 neurons; no spikes", "by_time"]),
                         ("traces.h5", ["V_m, I_syn_ex", "11 neurons", "every 0.5 ms"]),
                         ("effective.yaml", ["a model of 51 neurons in 3 populations"]),
                         ("summary.json", ["spike_digest", "real-time factor"]),

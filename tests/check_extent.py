@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""spikes.h5 tells from when to when, and of whom, it holds every spike: after a warm-up, an early end, a
+restart in another folder or with other neurons recorded; and all that reads it goes by that."""
+import json
+import os
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+from program import SOURCE, Verdict, Workspace, command, run
+
+sys.path.insert(0, os.path.join(SOURCE, "analysis"))
+import spike_statistics
+
+NODES, RECORDED = [*range(10), 15], ["0-9", 15]
+BEGIN, HALF, END = 100.0, 250.0, 400.0  # [ms]
+
+
+def model(nodes):
+    initial = {"V_m": {"uniform": {"low": -65, "high": -51}}}
+    return {
+        "simulation": {"dt": 0.1, "duration": END - BEGIN, "warm_up": BEGIN, "seed": 3},
+        "populations": {
+            "E": {"size": 80, "neuron": "iaf_psc_exp", "parameters": {"I_e": 500}, "initial": initial},
+            "silent": {"size": 5, "neuron": "iaf_psc_exp"}},
+        "record": {"spikes": [{"population": "E", "nodes": nodes}, {"population": "silent"}]},
+    }
+
+
+def told(folder):
+    """{population: (neurons, recorded, begin, end)} of the file, and spikes of E as (time, node)."""
+    with h5py.File(os.path.join(folder, "spikes.h5")) as file:
+        groups = file["spikes"]
+        return ({name: tuple(group.attrs[key] for key in ("neurons", "recorded", "begin", "end"))
+                 for name, group in groups.items()},
+                (groups["E/timestamps"][:], groups["E/node_ids"][:]))
+
+
+def check_told(verdict, words, folder, expected, truth):
+    """`expected`: what is told of E. Then all spikes of that stand there."""
+    found, (time, node) = told(folder)
+    neurons, recorded, begin, end = expected
+    verdict.check(found["E"] == expected and found["silent"][2:] == (found["silent"][2], end),
+                  f"{words}: {found}")
+    nodes = np.arange(80) if recorded == "all" else NODES
+    inside = (truth[0] > begin) & (truth[0] <= end) & np.isin(truth[1], nodes)
+    here = (time > begin) & (time <= min(end, END))
+    verdict.check(inside.sum() > 20 and np.array_equal(truth[0][inside], time[here])
+                  and np.array_equal(truth[1][inside], node[here]),
+                  f"{words}: all {inside.sum()} spikes of that are in it")
+
+
+def check_statistics(verdict, folder, begin, end, truth):
+    spikes = os.path.join(folder, "spikes.h5")
+    sizes, _, *window = spike_statistics.read_model(spikes)
+    populations = spike_statistics.read_spikes(spikes, sizes)
+    verdict.check(spike_statistics.window_of(populations, *window, None, None) == (begin, end),
+                  f"statistics are of {begin:g} to {end:g} ms, not of the model's {window}")
+    of = {p.name: spike_statistics.describe(p, begin, end) for p in populations}
+    rate = ((truth[0] > begin) & (truth[0] <= end) & np.isin(truth[1], NODES)).sum() / (end - begin) * 1e3
+    verdict.check(of["E"]["neurons"] == len(NODES) and of["E"]["silent"] == 0
+                  and abs(of["E"]["rate"] - rate / len(NODES)) < 1e-9 and of["silent"]["rate"] == 0,
+                  f"rates are of the {len(NODES)} neurons recorded: {of['E']['rate']:.2f} Hz")
+
+
+def shinkei(*arguments):
+    done = subprocess.run(command(list(arguments)), capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def check_phi(verdict, folder, begin, end):
+    spikes = os.path.join(folder, "spikes.h5")
+    found = json.loads(subprocess.run(
+        command(["phi", "--spikes", spikes, "--nodes", "E:0-2", "--bin", 5, "--measures", "SI"]),
+        capture_output=True, text=True, check=True).stdout)
+    pairs = round((end - begin) / 5) - 1
+    verdict.check(found["begin"] == begin and found["coverage"]["pairs"] == pairs,
+                  f"phi takes what was recorded, {pairs} pairs of bins, and no silence before or after")
+    said = shinkei("phi", "--spikes", spikes, "--nodes", "silent:0-1", "--allow-silent", "--measures", "SI")
+    verdict.check('"begin"' in said, "phi of neurons that never fire needs no --begin and --end")
+
+
+def main():
+    verdict = Verdict()
+    with Workspace() as work:
+        some, everyone = work.write_model("some.yaml", model(RECORDED)), work.write_model("all.yaml", model("all"))
+        run(everyone, work.path("truth"))
+        truth = told(work.path("truth"))[1]
+        check_told(verdict, "everyone", work.path("truth"), (80, "all", BEGIN, END), truth)
+        run(some, work.path("a"), ranks=3)
+        check_told(verdict, "after a warm-up", work.path("a"), (80, "0-9,15", BEGIN, END), truth)
+        check_statistics(verdict, work.path("a"), BEGIN, END, truth)
+        check_phi(verdict, work.path("a"), BEGIN, END)
+        said = shinkei("info", work.path("a/spikes.h5"))
+        rate = len(told(work.path("a"))[1][0]) / len(NODES) / 0.3
+        verdict.check("E: recorded from 100 to 400 ms, 0-9,15 of 80 neurons" in said
+                      and f"at {rate:.4g} Hz on average over 0.3 s" in said, "info says it in words: " + said)
+
+        run(some, work.path("b"), "--duration", HALF - BEGIN, "--checkpoint-at-end")
+        check_told(verdict, "half", work.path("b"), (80, "0-9,15", BEGIN, HALF), truth)
+        run(some, work.path("c"), "--restart", work.path("b"), ranks=2)
+        check_told(verdict, "restarted elsewhere", work.path("c"), (80, "0-9,15", HALF, END), truth)
+        check_statistics(verdict, work.path("c"), HALF, END, truth)
+        check_phi(verdict, work.path("c"), HALF, END)
+        run(everyone, work.path("b"), "--restart", work.path("b"))
+        check_told(verdict, "restarted with all recorded", work.path("b"), (80, "all", HALF, END), truth)
+        verdict.check(told(work.path("b"))[0]["silent"][2] == BEGIN, "who was recorded before still is")
+
+        stopped = subprocess.run(
+            command(["run", some, "--out", work.path("d"), "--duration", 1e8, "--time-limit", "3s"]),
+            capture_output=True, check=False)
+        verdict.check(stopped.returncode == 75, "a run is stopped early")
+        with open(work.path("d/summary.json"), encoding="utf-8") as file:
+            reached = json.load(file)["biological_ms"]
+        check_told(verdict, "stopped early", work.path("d"), (80, "0-9,15", BEGIN, reached), truth)
+    verdict.finish()
+
+
+if __name__ == "__main__":
+    main()
