@@ -106,6 +106,20 @@ static err read_population(reading *r, const char *name, const char *times, cons
   return e;
 }
 
+/* Attributes of Shinkei's own files: what they all tell is told of all. */
+static void read_extent(const reading *r, const char *name) {
+  phi_spikes *s = r->s;
+  double begin, end;
+  hid_t group = H5Gopen2(r->group, name, H5P_DEFAULT);
+  s->told = s->told && hdf5_file_number(group, "begin", H5T_NATIVE_DOUBLE, &begin) &&
+            hdf5_file_number(group, "end", H5T_NATIVE_DOUBLE, &end) && isfinite(begin) &&
+            isfinite(end);
+  H5Gclose(group);
+  if (!s->told) return;
+  s->told_begin = fmax(s->told_begin, begin);
+  s->told_end = fmin(s->told_end, end);
+}
+
 static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void *context) {
   (void)info;
   reading *r = context;
@@ -120,6 +134,7 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void 
   snprintf(times, sizeof times, "%s/timestamps", name);
   snprintf(ids, sizeof ids, "%s/node_ids", name);
   r->e = read_population(r, name, times, ids);
+  read_extent(r, name);
   return r->e ? 1 : 0;
 }
 
@@ -163,8 +178,12 @@ err phi_spikes_read_file(const char *path, phi_spikes *made) {
     if (H5Lexists(r.group, "timestamps", H5P_DEFAULT) > 0)
       r.e = read_population(&r, "", "timestamps",
                             H5Lexists(r.group, "gids", H5P_DEFAULT) > 0 ? "gids" : "node_ids");
-    else
+    else {
+      made->told = true;
+      made->told_begin = -INFINITY, made->told_end = INFINITY;
       H5Literate(r.group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &r);
+      made->told = made->told && made->populations > 0;
+    }
     H5Gclose(r.group);
   }
   H5Fclose(file);

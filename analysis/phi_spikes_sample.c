@@ -154,14 +154,19 @@ static void grow_group(int candidates, const double *coupling, int start, int si
   }
 }
 
+/* Bins hold their end, not their beginning; times are multiples of a step up to rounding. */
+static double bin_of(double time, double begin, double bin) {
+  return ceil((time - begin) / bin - 1e-9) - 1;
+}
+
 static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, int candidates,
                         phi_sample *made) {
   if ((size_t)candidates > s->neurons) candidates = (int)s->neurons;
   if (candidates < size || groups > candidates)
     return check_fail(ERR_USER, "sample: %d groups of %d by coupling need more than %d candidates",
                       groups, size, candidates);
-  /* the bin of the last spike, found as those of all others are */
-  const double count = floor((s->end - s->begin) / bin + 1e-9) + 1;
+  const double begin = s->begin - bin; /* the first spike ends the first bin */
+  const double count = bin_of(s->end, begin, bin) + 1;
   if (!(count * candidates <= COUPLING_BINS))
     return check_fail(
         ERR_USER,
@@ -177,7 +182,7 @@ static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, i
   for (int c = 0; c < candidates; c++) {
     const phi_neuron *n = &s->neuron[order[c]];
     for (size_t i = n->first; i < n->first + n->count; i++)
-      train[c * bins + (int64_t)floor((s->time[i] - s->begin) / bin + 1e-9)] = 1;
+      train[c * bins + (int64_t)bin_of(s->time[i], begin, bin)] = 1;
   }
   double *coupling = check_allocate((size_t)candidates * (size_t)candidates, sizeof *coupling);
 #pragma omp parallel for schedule(dynamic)
@@ -277,7 +282,7 @@ void phi_spikes_bin(const phi_spikes *s, int size, const int64_t *member, double
   for (int k = 0; k < size; k++) {
     const phi_neuron *n = &s->neuron[member[k]];
     for (size_t i = n->first; i < n->first + n->count; i++) {
-      double at = floor((s->time[i] - begin) / bin + 1e-9);
+      const double at = bin_of(s->time[i], begin, bin);
       if (at >= 0 && at < (double)bins) count[(int64_t)at * size + k]++;
     }
   }

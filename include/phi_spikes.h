@@ -24,8 +24,9 @@ typedef struct {
   phi_neuron *neuron; /* [neurons + silent] */
   size_t count;
   double *time;      /* [count] */
-  double begin, end; /* of all spikes; where a window is not given they bound it. Without any
-                      * spike +, - infinity */
+  double begin, end; /* of all spikes; without any +, - infinity */
+  bool told;         /* the file tells from when to when (begin < t <= end) it holds every spike */
+  double told_begin, told_end; /* of all its populations */
 } phi_spikes;
 
 /* ERR_USER: no such file or group, times that are NaN or infinite, arrays of different lengths. A
@@ -84,7 +85,8 @@ LOCAL err phi_sample_draw(const phi_spikes *s, phi_sample_method method, int gro
 /* /owner of a partition file (partition.h); caller frees. */
 LOCAL err phi_owner_read_file(const char *path, size_t *owners, uint32_t **owner);
 
-/* Spikes of the members in bins of `bin` ms from `begin`: count[bins][size], by bin. */
+/* Spikes of the members in bins of `bin` ms after `begin`, each with its end but without its
+ * beginning (times are ends of steps): count[bins][size], by bin. */
 LOCAL void phi_spikes_bin(const phi_spikes *s, int size, const int64_t *member, double begin,
                           double bin, int64_t bins, double *count);
 

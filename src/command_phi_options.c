@@ -60,7 +60,7 @@ static const char usage[] =
     "                       in the model); one population: 0\n"
     "  --candidates N       most active neurons looked at by coupling, default 200\n"
     "  --bin MS             width of a bin, default 5   --lag BINS  past to present, default 1\n"
-    "  --begin MS --end MS  of the recording used, default all of it\n"
+    "  --begin MS --end MS  of the recording used, default all of it; a bin holds its end\n"
     "  --window MS          length of a sliding window  --step MS   from one to the next, default\n"
     "                       the window (a recording: in samples)\n"
     "  --prior COUNT        added to each outcome of the transition table, default 0.5 (Jeffreys); "

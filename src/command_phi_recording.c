@@ -93,23 +93,38 @@ static double samples_of(const recording *r, const char *option, double time) {
   return whole;
 }
 
+/* Where a file of spikes does not tell how long it is, from 0, or a bin before a spike that is not
+ * later, to the end of the last spike's bin. */
+static void find_extent(const recording *r, double *begin, double *end) {
+  const phi_spikes *s = &r->spikes;
+  if (r->o->source != SOURCE_SPIKES)
+    *begin = 0, *end = (double)r->series.samples;
+  else if (s->told)
+    *begin = s->told_begin, *end = s->told_end;
+  else {
+    *begin = s->begin > 0 ? 0 : s->begin - r->unit;
+    *end = *begin + ceil((s->end - *begin) / r->unit - 1e-9) * r->unit;
+  }
+  if (!isnan(r->o->begin)) *begin = r->o->begin;
+  if (!isnan(r->o->end)) *end = r->o->end;
+}
+
 /* Windows in whole samples. */
 static err divide_time(recording *r) {
   const phi_options *o = r->o;
   const bool spikes = o->source == SOURCE_SPIKES;
-  const double all = spikes ? r->spikes.end : (double)r->series.samples;
   r->unit = spikes ? o->bin : 1;
-  if (spikes && !r->spikes.count && (isnan(o->begin) || isnan(o->end)))
+  if (spikes && !r->spikes.count && !r->spikes.told && (isnan(o->begin) || isnan(o->end)))
     return check_fail(ERR_USER,
                       "%s: there are no spikes in it to say how long it is: --begin and "
                       "--end are needed",
                       o->path);
-  r->begin = !isnan(o->begin) ? o->begin : spikes ? fmin(0, r->spikes.begin) : 0;
+  double end;
+  find_extent(r, &r->begin, &end);
   if (!spikes) r->begin = ceil(r->begin); /* the first sample of it */
-  const double end = !isnan(o->end) ? o->end : all;
-  const bool whole = isnan(o->end) && spikes; /* the last spike's bin belongs to it */
-  const double count = floor((end - r->begin) / r->unit + 1e-9) + whole;
-  if (!(count >= 2) || count > 4e9 || (!spikes && (r->begin < 0 || end > all)))
+  const double count = floor((end - r->begin) / r->unit + 1e-9);
+  if (!(count >= 2) || count > 4e9 ||
+      (!spikes && (r->begin < 0 || end > (double)r->series.samples)))
     return check_fail(ERR_USER,
                       "phi: from %g to %g there are %.10g samples; allowed are 2 to 4e9%s",
                       r->begin, end, count, spikes ? "" : ", within the recording");
