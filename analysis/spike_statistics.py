@@ -65,9 +65,10 @@ def run(main):
         status = main()
         sys.stdout.flush()
         sys.exit(status)
-    except BrokenPipeError:
+    except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(1 if isinstance(problem, BrokenPipeError) else
+                 f"the result cannot be written: {problem.strerror or problem}")
     except MemoryError as problem:
         sys.exit(f"too little memory for so many neurons, or so long a window: {problem}")
 
@@ -194,6 +195,8 @@ def read_spikes(path, sizes=None):
     """Populations of a SONATA spikes file, in the order of `sizes` {name: neurons}, then by name.
     A population of `sizes` that the file leaves out was not recorded and is not returned."""
     sizes, found = sizes or {}, {}
+    if not os.path.isfile(path):
+        raise SystemExit(f"{path}: " + ("is no file" if os.path.exists(path) else "no such file"))
     try:
         with h5py.File(path, "r") as file:
             for name, group in spike_groups(file).items():

@@ -216,7 +216,9 @@ def check_bad_models(verdict, work, spikes):
 def check_bad_options(verdict, work, spikes):
     both_refuse(verdict, "--to: 'inf' is no time", spikes, "--to", "inf")
     refuses(verdict, "spike_statistics.py", "--from: 'nan' is no time", spikes, "--from", "nan")
-    reader_refuses(verdict, work.name + ": not a SONATA", statistics.read_spikes, work.name)
+    reader_refuses(verdict, work.name + ": is no file", statistics.read_spikes, work.name)
+    os.mkfifo(work.path("pipe"))
+    reader_refuses(verdict, "pipe: is no file", statistics.read_spikes, work.path("pipe"))
     for words, *arguments in (
             ("'/nowhere/x.png' cannot be written", "--out", "/nowhere/x.png"),
             ("must end in .png, .pdf, .svg", "--out", work.name),
@@ -264,6 +266,11 @@ def check_output(verdict):
         line = f"'{sys.executable}' '{script}' '{spikes}' --to 50 | true"
         done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
         verdict.check("Broken" not in done.stderr, f"quiet where nobody reads on: {done.stderr[-80:]}")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([sys.executable, script, spikes, "--to", "50"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        verdict.check(done.returncode == 1 and done.stderr.endswith("cannot be written: No space left on device\n")
+                      and "Traceback" not in done.stderr, f"a full device is said: {done.stderr.strip()[-80:]}")
 
 
 def check_refusals(verdict):

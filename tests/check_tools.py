@@ -43,6 +43,7 @@ def check_generator(verdict):
             ("--dt: '0' is out of range", "--dt", "0"), ("--dt: 'nan'", "--dt", "nan"),
             ("--dt: '0.8' is out of range", "--dt", "0.8"),
             ("--duration: 1000 ms is no multiple of --dt", "--dt", "0.3"),
+            ("refractory time of 2 ms is no multiple of 0.3", "--dt", "0.3", "--duration", "900"),
             ("--duration: '-1' is out of range", "--duration", "-1"),
             ("--duration: 'nan'", "--duration", "nan"), ("--seed: '-1'", "--seed", "-1"),
             ("--warm-up: '-1'", "--warm-up", "-1"), ("--warm-up: 'inf'", "--warm-up", "inf")):
@@ -61,8 +62,13 @@ def write(path, text):
     return path
 
 
+A, B, C = 10**17, 10**17 + 1, 10**17 + 2  # root ids
+
+
 def check_converter(verdict, work):
     plain, codex = "source,target,weight\n", "pre_root_id,post_root_id,syn_count,nt_type\n"
+    shiu = ("Presynaptic_Index,Postsynaptic_Index,Excitatory x Connectivity,Presynaptic_ID,"
+            "Postsynaptic_ID\n")
     out = "--out", work.path("edges.h5")
     for words, text, *arguments in (
             ("has 2 columns 'weight'", "source,target,weight,weight\n0,1,2,3\n"),
@@ -71,6 +77,10 @@ def check_converter(verdict, work):
             ("weights add up to 9007199254740992", plain + f"0,1,{2**53 - 1}\n0,1,1\n"),
             ("must be three columns", plain + "0,1,2\n", "--pre", "source", "--post", "source",
              "--count", "weight"),
+            (f"neuron 0 has root ids {A} and {C} in the table", shiu + f"0,1,5,{A},{B}\n1,0,6,{B},{C}\n"),
+            (f"root id {A} is of neurons 0 and 1 in the table", shiu + f"0,1,5,{A},{A}\n"),
+            (f"neuron 1 has root id {C} in the table, {B} in the list", shiu + f"0,1,5,{A},{C}\n", "--ids",
+             write(work.path("ids"), f"{A}\n{B}\n")),
             ("'a/b' is no name", plain + "0,1,2\n", "--population", "a/b"),
             ("'' is no name", plain + "0,1,2\n", "--population", "")):
         refuses(verdict, CONVERTER, words, write(work.path("table.csv"), text), *out, *arguments)
@@ -83,7 +93,6 @@ def check_converter(verdict, work):
                   f"weights that are not whole are not rounded: {weights}")
 
 
-A, B, C = 10**17, 10**17 + 1, 10**17 + 2  # root ids
 CODEX = f"pre_root_id,post_root_id,syn_count,nt_type\n{A},{B},5,ach\n{B},{C},6,Glutamate\n"
 UNKNOWN = CODEX + f"{C},{A},7,Glu\n{A},{C},8,\n"
 
@@ -212,6 +221,21 @@ def check_root_ids(verdict, work):
             "--drive", "sugar_grn", "--node-sets", os.path.join(FLY, "node_sets.json"))
 
 
+def check_standard_output(verdict, edges):
+    """A device that is full is said; nobody who reads on is no matter."""
+    for tool, *arguments in (GENERATOR,), (MODEL, *edges):
+        line = [sys.executable, tool, *arguments]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        verdict.check(done.returncode == 1 and done.stderr.count("\n") == 1 and "No space left" in done.stderr,
+                      f"a full device: {done.stderr.strip()[-100:]}")
+        read, written = os.pipe()
+        os.close(read)
+        done = subprocess.run(line, stdout=written, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(written)
+        verdict.check(done.returncode == 1 and not done.stderr, f"nobody reads on: {done.stderr[-100:]}")
+
+
 def check_numbers(verdict, edges, nodes):
     parse, build = make_model.parser().parse_args, make_model.build
     for words, *arguments in (
@@ -244,6 +268,10 @@ def check_experiment(verdict, work, edges, nodes):
     verdict.check(done.returncode == 0 and "2 trials of 50 ms" in done.stdout
                   and {"rates.csv", "picture.png"} <= set(os.listdir(out)),
                   f"an experiment runs {done.stderr.strip()[-120:]}")
+    refuses(verdict, EXPERIMENT, "is there from an earlier experiment", *options, "--out", out)
+    done = call(EXPERIMENT, *options, "--trials", "1", "--out", out, "--overwrite")
+    verdict.check(done.returncode == 0 and not os.path.exists(os.path.join(out, "trial_02")),
+                  f"--overwrite leaves no earlier trial {done.stderr.strip()[-120:]}")
 
 
 def main():
@@ -257,6 +285,7 @@ def main():
         check_files(verdict, work, edges, nodes)
         check_drive(verdict, work, edges)
         check_root_ids(verdict, work)
+        check_standard_output(verdict, edges)
         check_numbers(verdict, edges, nodes)
         check_experiment(verdict, work, edges, nodes)
     verdict.finish()

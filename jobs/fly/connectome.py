@@ -242,6 +242,21 @@ def read_ids(path):
     return ids
 
 
+def check_pairs(index, root, roots):
+    """One root id a neuron, one neuron a root id, and those of the list, if there is one (else 0)."""
+    index, root = np.unique(np.stack([index, root]), axis=1)
+    listed = np.flatnonzero((roots[index] != 0) & (roots[index] != root))
+    if len(listed):
+        at = listed[0]
+        fail(f"neuron {index[at]} has root id {root[at]} in the table, {roots[index[at]]} in the list of neurons")
+    for one, other, words in (index, root, "neuron {} has root ids {} and {} in the table"), (
+            root, index, "root id {} is of neurons {} and {} in the table"):
+        order = np.lexsort((other, one))
+        twice = np.flatnonzero(np.diff(one[order]) == 0)
+        if len(twice):
+            fail(words.format(one[order][twice[0]], *other[order][twice[0]:twice[0] + 2]))
+
+
 def number_neurons(pre, post, pairs, known):
     """(pre, post) as node ids from 0, number of neurons, root id of each (0: unknown)."""
     if min(pre.min(initial=0), post.min(initial=0)) < 0:
@@ -266,6 +281,7 @@ def number_neurons(pre, post, pairs, known):
     if known is not None:
         roots[:len(known)] = known
     if pairs is not None:
+        check_pairs(*pairs, roots)
         roots[pairs[0]] = pairs[1]
     return pre, post, len(roots), roots
 

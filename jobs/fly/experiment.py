@@ -6,13 +6,15 @@
     ... --published rates_sugarR.csv     compare with the published rates (flywire_id,
                                          rate_hz_mean, rate_hz_std)
 
-Runs shinkei once a trial with seeds 1, 2, ..., each for --duration, and leaves in --out the model
-file, each trial's results, rates.csv: mean and standard deviation of every neuron's rate over the
-trials, and picture.png: a raster of the first trial and the rates of --read. All options of make_model.py apply. Environment: SHINKEI, the binary (default: build/shinkei
-of this source tree, or the one on the PATH).
+Runs shinkei once a trial with seeds 1, 2, ... (from --seed on), each for --duration, and leaves in --out
+the model file, each trial's results in trial_01, trial_02, ..., rates.csv: mean and standard deviation of
+every neuron's rate over the trials, and picture.png: a raster of the first trial and the rates of --read.
+An earlier experiment there is kept unless --overwrite. All options of make_model.py apply. Environment:
+SHINKEI, the binary (default: build/shinkei of this source tree, or the one on the PATH).
 """
 import argparse
 import csv
+import glob
 import math
 import os
 import shutil
@@ -128,6 +130,7 @@ def parse_arguments():
     parser.add_argument("--read", help="neurons to print, named like those of --drive")
     parser.add_argument("--published", help="CSV file of rates to compare with; needs --nodes")
     parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="remove an earlier experiment there")
     options = parser.parse_args()
     if options.published is not None and options.nodes is None:
         parser.error("--published needs --nodes, where the root ids are")
@@ -147,7 +150,17 @@ def neurons_to_read(options, population, neurons):
 
 
 def trial_folder(options, trial, *name):
-    return os.path.join(options.out, f"trial_{trial:02d}", *name)
+    return os.path.join(options.out, f"trial_{trial + 1:02d}", *name)
+
+
+def clear_earlier(options):
+    """Refuse an earlier experiment in --out, or remove it."""
+    names = ["model.yaml", "rates.csv", "picture.png", "trial_*"]
+    found = [path for name in names for path in glob.glob(os.path.join(glob.escape(options.out), name))]
+    if found and not options.overwrite:
+        raise SystemExit(f"{found[0]}: is there from an earlier experiment: choose another --out, or --overwrite")
+    for path in found:
+        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
 
 def run_trials(options, program, model_path, population, neurons, read):
@@ -171,6 +184,7 @@ def main():
              if options.nodes is not None else None)
     published = read_published(options.published, roots) if options.published is not None else None
 
+    clear_earlier(options)
     model_path = os.path.join(options.out, "model.yaml")
     write_text(model_path, yaml.safe_dump(model, sort_keys=False, default_flow_style=None, width=100))
     rates = run_trials(options, program, model_path, population, entry["size"], read)

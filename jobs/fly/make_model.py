@@ -214,8 +214,14 @@ def parser():
 
 
 def main():
-    yaml.safe_dump(build(parser().parse_args()), sys.stdout, sort_keys=False,
-                   default_flow_style=None, width=100)
+    text = yaml.safe_dump(build(parser().parse_args()), sort_keys=False, default_flow_style=None, width=100)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1 if isinstance(problem, BrokenPipeError) else  # as behind `| head`
+                 f"make_model.py: the model cannot be written: {problem.strerror}")
 
 
 if __name__ == "__main__":

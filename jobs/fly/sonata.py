@@ -1,6 +1,7 @@
 """Write and read the SONATA files that the fly models need: edges, nodes, spikes. A file that is not
 what it should be ends the program with one line."""
 import contextlib
+import os
 import re
 
 import h5py
@@ -18,6 +19,9 @@ def is_name(text):
 @contextlib.contextmanager
 def open_file(path, kind):
     """An HDF5 file to read; what is missing or wrong in it is said with its path."""
+    if not os.path.isfile(path):
+        raise SystemExit(f"{path}: not a SONATA {kind} file: " +
+                         ("it is no file" if os.path.exists(path) else "no such file"))
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -13,6 +13,7 @@ Helias & Diesmann 2015, PLoS Comput. Biol. 11:e1004490.
 """
 import argparse
 import math
+import os
 import sys
 
 import yaml
@@ -197,6 +198,8 @@ def fault(options):
     if round(min(EXTERNAL_INDEGREES) * k) == 0:
         return (f"--scale-indegree: {k:g} leaves none of the {min(EXTERNAL_INDEGREES)} external "
                 f"synapses of a neuron: must be above {0.5 / min(EXTERNAL_INDEGREES):.6f}")
+    if abs(NEURON["t_ref"] / options.dt - round(NEURON["t_ref"] / options.dt)) > 1e-6:
+        return f"--dt: the refractory time of {NEURON['t_ref']:g} ms is no multiple of {options.dt:g} ms"
     return None
 
 
@@ -226,18 +229,29 @@ def parse_arguments():
     return options
 
 
+def write_out(write_all):
+    """To the standard output; quietly where nobody reads on, as behind `| head`."""
+    try:
+        write_all()
+        sys.stdout.flush()
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1 if isinstance(problem, BrokenPipeError) else
+                 f"generate.py: the model cannot be written: {problem.strerror}")
+
+
 def main():
     options = parse_arguments()
     model = build(options)
     neurons = sum(p["size"] for p in model["populations"].values())
     synapses = sum(p["total"] for p in model["projections"])
     rare = sum(p > 0 for row in PROBABILITIES for p in row) - len(model["projections"])
-    write(model, [
+    write_out(lambda: write(model, [
         "Cortical microcircuit, Potjans & Diesmann 2014 (doi:10.1093/cercor/bhs358):",
         f"{neurons} neurons, {synapses} synapses, {options.input} input.",
         " ".join(["Written by jobs/microcircuit/generate.py", *sys.argv[1:]]),
         *([f"{rare} projections of less than half a synapse are left out."] if rare else []),
-        "Units: ms, mV, pA, pF, Hz."], sys.stdout)
+        "Units: ms, mV, pA, pF, Hz."], sys.stdout))
     if options.input == "dc" and indegree_scale(options) < DC_LEAST:
         print(f"generate.py: warning: --input dc with {indegree_scale(options):g} of the synapses of a neuron: "
               f"below {DC_LEAST:g} most of the network may be silent; use --input poisson, or a --scale-indegree "
