@@ -1,6 +1,7 @@
 #include "phi_many_file.h"
 
 #include "hdf5_file.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct phi_many_file {
 };
 
 static err failed(const phi_many_file *f, const char *what) {
-  return check_fail(ERR_ENVIRONMENT, "%s: %s failed; is the disk full?", f->path, what);
+  return check_fail(ERR_ENVIRONMENT, "%s: %s failed: %s", f->path, what, hdf5_file_cause());
 }
 
 static void put_text(hid_t file, const char *name, const char *text) {
@@ -74,9 +75,20 @@ static bool name_of(const phi_job *job, int at, char name[64]) {
   return job->plan->request.asked >> a & 1;
 }
 
+static uint64_t bytes_of(const phi_job *job) {
+  char name[64];
+  uint64_t numbers = 0;
+  for (int at = 0; at < PHI_RESULT_LENGTH; at++) numbers += name_of(job, at, name);
+  const uint64_t groups = (uint64_t)job->groups, windows = (uint64_t)job->windows;
+  return groups * windows * (numbers * sizeof(double) + 1) + windows * sizeof(double) +
+         groups * (uint64_t)job->size * (sizeof(int64_t) + sizeof(int32_t));
+}
+
 static err create(phi_many_file *f, const phi_job *job, const char *temporary) {
+  const err e = hdf5_file_prepare(temporary, "the estimates", bytes_of(job));
+  if (e != OK) return e;
   f->file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  if (f->file < 0) return check_fail(ERR_USER, "%s cannot be created", f->path);
+  if (f->file < 0) return failed(f, "creating the file");
   char name[64];
   bool whole = true;
   for (int at = 0; at < PHI_RESULT_LENGTH; at++) {
@@ -137,7 +149,10 @@ static err create_whole(phi_many_file *f, const phi_job *job) {
   char *temporary = check_allocate(strlen(f->path) + 5, 1);
   sprintf(temporary, "%s.new", f->path);
   err e = create(f, job, temporary);
-  if (!e && rename(temporary, f->path)) e = failed(f, "renaming the new file");
+  if (!e && rename(temporary, f->path))
+    e = check_fail(ERR_ENVIRONMENT, "%s: renaming the new file failed: %s", f->path,
+                   strerror(errno));
+  if (e) unlink(temporary);
   free(temporary);
   return e;
 }

@@ -126,10 +126,8 @@ err partition_check_file(MPI_Comm comm, const char *file) {
   return e;
 }
 
-static err write_all(MPI_Comm comm, const partition *p, const partition_quality *quality,
-                     const char *method, const char *path) {
-  const err e = partition_check_file(comm, path);
-  if (e != OK) return e;
+static err write_hdf5(MPI_Comm comm, const partition *p, const partition_quality *quality,
+                      const char *method, const char *path) {
   const hid_t file = open_file(comm, path, true);
   if (file < 0) return check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written", path);
   const hsize_t neurons = p->neurons;
@@ -144,6 +142,27 @@ static err write_all(MPI_Comm comm, const partition *p, const partition_quality 
   if (H5Fclose(file) < 0) sound = false;
   return sound ? OK
                : check_fail(ERR_ENVIRONMENT, "the partition file %s was not written in full", path);
+}
+
+/* Under another name first, so that an earlier partition stays where this one cannot be written. */
+static err write_all(MPI_Comm comm, const partition *p, const partition_quality *quality,
+                     const char *method, const char *path) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  char *fresh = check_allocate(strlen(path) + 5, 1);
+  sprintf(fresh, "%s.new", path);
+  err e = partition_check_file(comm, path);
+  if (e == OK && rank == 0)
+    e = hdf5_file_prepare(fresh, "the partition", sizeof *p->slice_owner * (uint64_t)p->neurons);
+  if ((e = agree(comm, e)) == OK) {
+    e = agree(comm, write_hdf5(comm, p, quality, method, fresh));
+    if (rank == 0 && e == OK && rename(fresh, path) != 0)
+      e = check_fail(ERR_ENVIRONMENT, "the partition file %s cannot be written: %s", path,
+                     strerror(errno));
+    if (rank == 0 && e != OK) unlink(fresh);
+  }
+  free(fresh);
+  return e;
 }
 
 err partition_write(MPI_Comm comm, const partition *p, const partition_quality *quality,

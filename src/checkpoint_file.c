@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* fallocate */
 #include "checkpoint_file.h"
 #include "agree.h"
 
@@ -6,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 err checkpoint_file_unreadable(const checkpoint_file *f, const char *what) {
@@ -14,6 +12,8 @@ err checkpoint_file_unreadable(const checkpoint_file *f, const char *what) {
 }
 
 /* ---- the file ---- */
+
+#define WHAT "a checkpoint"
 
 static checkpoint_file *file_new(MPI_Comm comm, const char *path) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -54,37 +54,6 @@ static hid_t access_properties(MPI_Comm comm) {
   return access;
 }
 
-/* Claim `bytes` of the disk for the file, without making it longer. A file system that cannot
- * promise is asked what is free. */
-static err claim(const char *path, uint64_t bytes) {
-  const int file = open(path, O_WRONLY | O_CLOEXEC);
-  int status = file < 0;
-  if (!status) do
-      status = fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
-    while (status && errno == EINTR);
-  if (status && (errno == EOPNOTSUPP || errno == ENOSYS)) {
-    struct statvfs disk;
-    status =
-        fstatvfs(file, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < (double)bytes;
-    errno = ENOSPC;
-  }
-  err e = OK;
-  if (status)
-    e = check_fail(ERR_ENVIRONMENT, "%s: no room for a checkpoint of %.3f MB: %s", path,
-                   (double)bytes / 1e6, strerror(errno));
-  if (file >= 0) close(file);
-  return e;
-}
-
-/* HDF5 would fail on a path that cannot be written with a message that is less clear. */
-static err make_empty(const char *path) {
-  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0)
-    return check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", path, strerror(errno));
-  close(file);
-  return claim(path, 1 << 16); /* HDF5's first bytes */
-}
-
 static hid_t create_hdf5(checkpoint_file *f) {
   hid_t properties = access_properties(f->parts == 1 ? MPI_COMM_SELF : f->comm);
   hid_t creation = H5Pcreate(H5P_FILE_CREATE);
@@ -103,11 +72,11 @@ err checkpoint_file_create(MPI_Comm comm, const char *path, uint64_t bytes, bool
   if (!spread) f->parts = 1;
   f->takes_part = f->rank < f->parts;
   f->known = known;
-  err e = agree(f->comm, f->rank == 0 ? make_empty(path) : OK);
+  err e = agree(f->comm, f->rank == 0 ? hdf5_file_prepare(path, WHAT, 0) : OK);
   if (e == OK) {
     if (f->takes_part) f->file = create_hdf5(f);
     if (f->takes_part && f->file < 0) e = ERR_ENVIRONMENT;
-    if (e == OK && f->rank == 0) e = claim(path, bytes);
+    if (e == OK && f->rank == 0) e = hdf5_file_claim(path, WHAT, bytes);
     e = agree(f->comm, e);
   }
   *made = e == OK ? f : NULL;

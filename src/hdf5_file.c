@@ -1,9 +1,12 @@
+#define _GNU_SOURCE /* fallocate */
 #include "hdf5_file.h"
 #include "agree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t *file) {
@@ -23,6 +26,39 @@ err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t 
   if (*file < 0)
     e = check_fail(ERR_USER, "%s: %s: is not an HDF5 file, or is truncated", named_by, path);
   return agree(comm, e);
+}
+
+/* ---- room ---- */
+
+err hdf5_file_claim(const char *path, const char *what, uint64_t bytes) {
+  const int file = open(path, O_WRONLY | O_CLOEXEC);
+  int status = file < 0;
+  if (!status) do
+      status = fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
+    while (status && errno == EINTR);
+  if (status && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+    struct statvfs disk;
+    status =
+        fstatvfs(file, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < (double)bytes;
+    errno = ENOSPC;
+  }
+  err e = OK;
+  if (status)
+    e = check_fail(ERR_ENVIRONMENT, "%s: no room for %s of %.3f MB: %s", path, what,
+                   (double)bytes / 1e6, strerror(errno));
+  if (file >= 0) close(file);
+  return e;
+}
+
+err hdf5_file_prepare(const char *path, const char *what, uint64_t bytes) {
+  enum { FIRST_BYTES = 1 << 16 }; /* HDF5's own: superblock, groups, headers */
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0)
+    return check_fail(ERR_ENVIRONMENT, "%s: cannot be created: %s", path, strerror(errno));
+  close(file);
+  const err e = hdf5_file_claim(path, what, bytes + FIRST_BYTES);
+  if (e != OK) unlink(path);
+  return e;
 }
 
 /* ---- attributes ---- */

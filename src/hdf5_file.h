@@ -11,6 +11,15 @@
  * ERR_USER, agreed: it is no file, cannot be read, or is no HDF5. Caller closes *file. */
 COLLECTIVE err hdf5_file_open(MPI_Comm comm, const char *path, const char *named_by, hid_t *file);
 
+/* Claim `bytes` of the disk for a file that is there, without making it longer. A file system that
+ * cannot promise is asked what is free. ERR_ENVIRONMENT: no room for `what` (as in "a checkpoint").
+ */
+LOCAL err hdf5_file_claim(const char *path, const char *what, uint64_t bytes);
+/* Before HDF5 creates a file: make it, or empty it, and see that there is room for it with `bytes`
+ * of data, since HDF5 crashes where a disk fills under it. ERR_ENVIRONMENT; no file is left then.
+ */
+LOCAL err hdf5_file_prepare(const char *path, const char *what, uint64_t bytes);
+
 /* The text of an attribute that is one string, of fixed or variable length; NULL where there is no
  * such attribute or it is anything else (see hdf5_file_attribute_kind). Caller frees. */
 LOCAL char *hdf5_file_text(hid_t object, const char *name);

@@ -1,7 +1,7 @@
 #include "perturb_file.h"
+#include "hdf5_file.h"
 
 #include <errno.h>
-#include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,8 +197,17 @@ static bool write_hdf5(const char *path, const perturb_table *t) {
   return H5Fclose(file) >= 0 && written;
 }
 
+/* Of the HDF5 file: three tables, and what is told of them. */
+static uint64_t bytes_of(const perturb_table *t) {
+  return 3 * sizeof(double) * ((uint64_t)t->n << t->n) + json_dumpb(t->about, NULL, 0, 0);
+}
+
 err perturb_file_write(const char *path, const perturb_table *t) {
   char *fresh = path ? beside(path, ".new") : NULL;
+  if (is_hdf5(path) && hdf5_file_prepare(fresh, "the table", bytes_of(t)) != OK) {
+    free(fresh);
+    return ERR_ENVIRONMENT;
+  }
   errno = 0;
   const bool written = is_hdf5(path) ? write_hdf5(fresh, t) : write_json(fresh, t);
   err e = OK;

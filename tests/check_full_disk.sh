@@ -50,5 +50,32 @@ for ranks in 1 2; do
   [ $failures = 0 ] || { cat "$work/log"; ls -la "$out"; df "$work/disk"; }
   rm -rf "$out" "$work/disk/filler"
 done
+
+# What is written at once says the same, and leaves nothing: an earlier partition stays.
+seq 1 400 | awk '{ print $1 % 7 "," $1 * $1 % 11 "," $1 % 5 }' >"$work/series.csv"
+cat >"$work/pair.yaml" <<'END'
+simulation: {dt: 1, duration: 50}
+populations: {P: {size: 2, neuron: parrot}}
+END
+"$shinkei" run "$work/pair.yaml" --checkpoint-at-end --out "$work/pair" >"$work/log" 2>&1
+"$shinkei" partition "$model" --ranks 2 --out "$work/disk/part.h5" >"$work/log" 2>&1
+cp "$work/disk/part.h5" "$work/part.h5"
+head -c 16m /dev/zero >"$work/disk/filler" 2>/dev/null
+refused() { # text, file that is not left, command
+  "${@:3}" >"$work/log" 2>&1
+  local status=$?
+  [ $status = 3 ] && [ ! -e "$2" ] && [ ! -e "$2.new" ] && [ "$(grep -c 'error: .*No space left' "$work/log")" = 1 ]
+  verdict $? "$1: status $status, $(grep -o 'error: .*' "$work/log" | cut -c1-120)"
+}
+refused phi "$work/disk/phi.h5" "$shinkei" phi --series "$work/series.csv" --window 50 --measures MI --out "$work/disk/phi.h5"
+refused perturb "$work/disk/table.h5" "$shinkei" perturb "$work/pair" --nodes P:0-1 --bin 1 --out "$work/disk/table.h5"
+for ranks in 1 2; do
+  run=("$shinkei")
+  [ $ranks = 1 ] || run=(mpirun -n $ranks "$shinkei")
+  refused "partition on $ranks" "$work/disk/other.h5" "${run[@]}" partition "$model" --ranks 3 --out "$work/disk/other.h5"
+  refused "partition again on $ranks" "$work/disk/part.h5.new" "${run[@]}" partition "$model" --ranks 3 --out "$work/disk/part.h5"
+done
+cmp -s "$work/part.h5" "$work/disk/part.h5"
+verdict $? "the partition of before is kept"
 echo "$((checks - failures)) of $checks checks hold"
 [ $failures = 0 ]
