@@ -142,6 +142,11 @@ static err describe_spikes_of(const info_file *f, const char *group, const char 
                   (!strcmp(sorting, "by_id") && !facts.by_id)))
     e = check_fail(ERR_USER, "%s: %s says that it is sorted %s, but it is not", f->path, group,
                    sorting);
+  char neurons[INFO_NAME];
+  if (e == OK && time.size[0] && info_attribute(f, group, "neurons", neurons)[0] &&
+      facts.largest >= strtoull(neurons, NULL, 10))
+    e = check_fail(ERR_USER, "%s: %s: a spike of node %llu of %s", f->path, group,
+                   (unsigned long long)facts.largest, neurons);
   if (e == OK) {
     fprintf(f->to, "  %s:", name);
     print_spikes(f, group, time.size[0], &facts, sorting, units);
@@ -346,9 +351,16 @@ static err describe_owners(const info_file *f) {
   if (e != OK) return e;
   spike_facts facts;
   e = read_range(f, &c, &facts);
-  if (e == OK && c.size[0] && facts.largest >= COUNTED_IDS)
-    e = check_fail(ERR_USER, "%s: /owner names part %llu: the file is damaged", f->path,
-                   (unsigned long long)facts.largest);
+  char parts[INFO_NAME], neurons[INFO_NAME];
+  info_attribute(f, "/", "parts", parts);
+  info_attribute(f, "/", "neurons", neurons);
+  if (e == OK && c.size[0] &&
+      (facts.largest >= COUNTED_IDS || facts.largest >= strtoull(parts, NULL, 10)))
+    e = check_fail(ERR_USER, "%s: /owner names part %llu of %s: the file is damaged", f->path,
+                   (unsigned long long)facts.largest, parts);
+  if (e == OK && c.size[0] != strtoull(neurons, NULL, 10))
+    e = check_fail(ERR_USER, "%s: /owner is of %llu neurons, not %s: the file is damaged", f->path,
+                   (unsigned long long)c.size[0], neurons);
   if (e == OK && c.size[0]) {
     uint64_t *count = check_allocate(facts.largest + 1, sizeof *count), least = UINT64_MAX,
              most = 0;

@@ -99,6 +99,9 @@ err model_read_distribution(model_reader *r, const model_tree *node, const model
   snprintf(takes, sizeof takes, "%s, or {normal: {...}}, {lognormal: {...}}, {uniform: {...}}%s",
            model_range_text(row, range), attribute ? ", {attribute: ...}" : "");
   if (node->kind != TREE_MAPPING) return model_fail_type(node, takes);
+  if (!attribute && model_tree_get(node, "attribute"))
+    return model_tree_fail(node, "attribute",
+                           "is of edges in a file: allowed for weight and delay of rule: file");
   if (attribute && model_tree_get(node, "attribute")) {
     d->kind = DISTRIBUTION_FILE;
     return model_read_section(r, &model_section_attribute, node, d, NULL);

@@ -128,6 +128,26 @@ static char *copy_text(const char *text) {
   return memcpy(check_allocate(size, 1), text, size);
 }
 
+static bool has_word(const char *text, const char *word) {
+  const size_t length = strlen(word);
+  for (const char *at = text; (at = strstr(at, word)); at += length)
+    if ((at == text || at[-1] == ' ') && strchr(" ,;", at[length])) return true;
+  return false;
+}
+
+/* " (V_reset -70, V_th -80)": values of the parameters that a fault names. */
+static void values_of(const char *fault, const neuron_model *neuron, const double *parameter,
+                      char *text, size_t size) {
+  size_t length = 0;
+  char shown[32];
+  text[0] = 0;
+  for (int k = 0; k < neuron->parameters && length < size; k++)
+    if (has_word(fault, neuron->parameter[k].key))
+      length += (size_t)snprintf(text + length, size - length, "%s%s %s", length ? ", " : " (",
+                                 neuron->parameter[k].key, model_number_text(parameter[k], shown));
+  if (length && length < size) snprintf(text + length, size - length, ")");
+}
+
 static err check_parameters(const model *m, const model_tree *node, const neuron_model *neuron,
                             const double *parameter) {
   const char *fault = neuron->check(parameter, m->dt);
@@ -138,7 +158,10 @@ static err check_parameters(const model *m, const model_tree *node, const neuron
       fault =
           "a step of dt cannot be computed with them in this precision: one is too small or too "
           "large beside the others";
-  return fault ? model_tree_fail(node, NULL, "parameters of %s: %s", neuron->name, fault) : OK;
+  if (!fault) return OK;
+  char values[256];
+  values_of(fault, neuron, parameter, values, sizeof values);
+  return model_tree_fail(node, NULL, "parameters of %s: %s%s", neuron->name, fault, values);
 }
 
 static err parse_overrides(model_reader *r, const model_tree *node, model_population *p) {

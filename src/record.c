@@ -183,7 +183,7 @@ static void reach_extents(record *r) {
 }
 
 static err create_spikes(record *r, const char *path) {
-  err e = record_file_create(r->comm, path, &r->spikes_file);
+  err e = record_file_create(r->comm, path, 2 * (uint64_t)r->m->populations, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
   if (e == OK) e = begin_extents(r);
   if (e == OK) record_file_flush(r->spikes_file);
@@ -191,7 +191,7 @@ static err create_spikes(record *r, const char *path) {
 }
 
 static err create_traces(record *r, const char *path) {
-  err e = record_file_create(r->comm, path, &r->traces_file);
+  err e = record_file_create(r->comm, path, (uint64_t)r->m->trace_records, &r->traces_file);
   if (e == OK) e = record_traces_open(r->traces, r->traces_file);
   if (e == OK) record_file_flush(r->traces_file);
   return e;

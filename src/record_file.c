@@ -3,7 +3,8 @@
  * writing", so a file that a killed run leaves is readable at once.
  * - Chunk index nodes of 1024 entries (istore_k): an append changes one node in place, and only
  *   every 16 million values (1024 chunks x 16384) is one split, so that a kill between two of
- *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index. The root
+ *   HDF5's own writes leaves at worst a longer or shorter dataset, never a broken index. Files of
+ *   many series, which would be large before anything is in them, have both smaller. The root
  *   of an index is made with the dataset, not with its first value, so that no header has to
  *   learn of it later.
  * - Space is claimed with fallocate before HDF5 changes anything: a full disk is an error that all
@@ -27,9 +28,12 @@
 
 enum {
   CHUNK_ELEMENTS = 16384,
+  CHUNK_ELEMENTS_MIN = 1024,
   CHUNK_COLUMNS_MAX = 1024,
-  INDEX_K = 512,          /* half the entries of an index node                   */
-  INDEX_BYTES = 48 << 10, /* of an index node, at most                           */
+  INDEX_K = 512, /* half the entries of an index node                          */
+  INDEX_K_MIN = 128,
+  ENTRY_BYTES = 48, /* of an index node, at most                                 */
+  SERIES_FEW = 64,
   OBJECT_BYTES = 16 << 10 /* headers and attributes of a group or dataset, at most */
 };
 
@@ -47,6 +51,8 @@ struct record_file {
   char *path;
   hid_t file, collective; /* transfer properties */
   int descriptor;         /* rank 0: for fallocate, else -1 */
+  unsigned index_k;       /* half the entries of an index node */
+  uint64_t chunk_elements;
   size_t count, capacity;
   series *series;
 };
@@ -171,8 +177,16 @@ static err file_ready(record_file *f, err e, record_file **made) {
   return e;
 }
 
-err record_file_create(MPI_Comm comm, const char *path, record_file **made) {
+/* `most` for few series, less for more, but not below `fewest`. */
+static uint64_t shared_out(uint64_t most, uint64_t fewest, uint64_t all_series) {
+  while (all_series > SERIES_FEW && most > fewest) most /= 2, all_series = (all_series + 1) / 2;
+  return most;
+}
+
+err record_file_create(MPI_Comm comm, const char *path, uint64_t all_series, record_file **made) {
   record_file *f = file_new(comm, path);
+  f->index_k = (unsigned)shared_out(INDEX_K, INDEX_K_MIN, all_series);
+  f->chunk_elements = shared_out(CHUNK_ELEMENTS, CHUNK_ELEMENTS_MIN, all_series);
   err e = OK;
   if (f->rank == 0) {
     /* A descriptor of our own first: its message is clearer than HDF5's. */
@@ -185,7 +199,7 @@ err record_file_create(MPI_Comm comm, const char *path, record_file **made) {
   e = agree(f->comm, e);
   if (e == OK) {
     hid_t properties = access_properties(f->comm), creation = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_istore_k(creation, INDEX_K);
+    H5Pset_istore_k(creation, f->index_k);
     f->file = H5Fcreate(path, H5F_ACC_TRUNC, creation, properties);
     if (f->file < 0) e = failure(f, "create", "the file");
     H5Pclose(properties);
@@ -220,6 +234,11 @@ err record_file_open(MPI_Comm comm, const char *path, record_file **made) {
     f->file = H5Fopen(path, H5F_ACC_RDWR, properties);
     if (f->file < 0) e = failure(f, "open", DAMAGED);
     H5Pclose(properties);
+  }
+  if (e == OK) {
+    hid_t creation = H5Fget_create_plist(f->file);
+    H5Pget_istore_k(creation, &f->index_k);
+    H5Pclose(creation);
   }
   return file_ready(f, e, made);
 }
@@ -471,6 +490,10 @@ static uint64_t chunk_bytes(const series *s) {
   return s->chunk_rows * s->chunk_columns * type_bytes(s->type);
 }
 
+static uint64_t index_bytes(const record_file *f) { /* of a node, at most */
+  return 2 * (uint64_t)f->index_k * ENTRY_BYTES;
+}
+
 static void set_rows(const record_file *f, const series *s, uint64_t rows) {
   WRITE(H5Dset_extent(s->set, (hsize_t[]){rows, s->columns}), "rows");
 }
@@ -501,10 +524,14 @@ static hid_t series_open(const record_file *f, const char *path, series *s) {
     return -1;
   }
   hid_t space = H5Dget_space(set);
-  hsize_t size[H5S_MAX_RANK] = {0};
+  hsize_t size[H5S_MAX_RANK] = {0}, chunk[2] = {1, 1};
   H5Sget_simple_extent_dims(space, size, NULL);
   H5Sclose(space);
   s->rows = size[0];
+  hid_t creation = H5Dget_create_plist(set);
+  H5Pget_chunk(creation, s->dimensions, chunk);
+  H5Pclose(creation);
+  s->chunk_rows = chunk[0], s->chunk_columns = chunk[1];
   return set;
 }
 
@@ -513,9 +540,9 @@ err record_file_series(record_file *f, const char *path, record_type type, uint6
   series s = {.type = type, .dimensions = 2, .columns = columns};
   if (columns == RECORD_NO_COLUMNS) s.dimensions = 1, s.columns = 1;
   s.chunk_columns = s.columns ? least(s.columns, CHUNK_COLUMNS_MAX) : 1; /* 0 is no size of one */
-  s.chunk_rows = CHUNK_ELEMENTS / s.chunk_columns;
+  s.chunk_rows = (f->chunk_elements + s.chunk_columns - 1) / s.chunk_columns;
   bool there = record_file_has(f, path);
-  err e = claim(f, there ? 0 : OBJECT_BYTES + INDEX_BYTES + chunks(&s, 1) * chunk_bytes(&s));
+  err e = claim(f, there ? 0 : OBJECT_BYTES + index_bytes(f) + chunks(&s, 1) * chunk_bytes(&s));
   if (e != OK) return e;
   s.set = there ? series_open(f, path, &s) : series_create(f, path, &s);
   if (s.set < 0) e = failure(f, "continue", path);
@@ -537,8 +564,9 @@ err record_file_reserve(record_file *f, const uint64_t *rows) {
     if (!more) continue;
     bytes += more * chunk_bytes(s);
     /* a full node is split in two, and may need a new root */
-    uint64_t before = chunks(s, s->rows), splits = (before + more) / INDEX_K - before / INDEX_K;
-    bytes += 2 * splits * INDEX_BYTES;
+    uint64_t before = chunks(s, s->rows),
+             splits = (before + more) / f->index_k - before / f->index_k;
+    bytes += 2 * splits * index_bytes(f);
   }
   return claim(f, bytes);
 }

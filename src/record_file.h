@@ -15,8 +15,10 @@ typedef struct record_file record_file;
 
 typedef enum { RECORD_FLOAT32, RECORD_FLOAT64, RECORD_UINT32, RECORD_UINT64 } record_type;
 
-/* Create (replacing what is there) or open for writing. The path is copied. */
-COLLECTIVE err record_file_create(MPI_Comm comm, const char *path, record_file **made);
+/* Create (replacing what is there) or open for writing. The path is copied. `all_series`: how many
+ * there will be, so that a file of many is not large before anything is in them. */
+COLLECTIVE err record_file_create(MPI_Comm comm, const char *path, uint64_t all_series,
+                                  record_file **made);
 COLLECTIVE err record_file_open(MPI_Comm comm, const char *path, record_file **made);
 
 COLLECTIVE void record_file_close(record_file *f);

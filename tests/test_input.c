@@ -631,7 +631,7 @@ static void inline_spikes_arrive_in_their_steps_with_their_weights(void **state)
 static void a_rate_that_no_count_can_hold_is_refused(void **state) {
   (void)state;
   const char text[] = "simulation: {dt: 10, duration: 100}\n"
-                      "populations: {A: {size: 7, neuron: iaf_psc_exp}}\n"
+                      "populations: {A: {size: 7, neuron: parrot}}\n"
                       "inputs: [{type: poisson, target: A, rate: 1e7, weight: 2}]\n";
   model *m;
   check_clear();

@@ -267,7 +267,7 @@ static const struct fault {
      "bad.yaml:19: inputs.0.stop: 0.5 ms is before start: must not be"},
     {"refractory_time_beside_steps", "{t_ref: 0}", "{t_ref: 0.04}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: t_ref must be a multiple "
-     "of dt"},
+     "of dt (t_ref 0.04)"},
     {"no_step_at_all", "duration: 100", "duration: 1e-7",
      "bad.yaml:1: simulation.duration: 1e-7 ms is no multiple of dt: must be one (dt is 0.1 ms)"},
     {"parameters_beyond_the_precision", "{t_ref: 0}", "{C_m: 1e-300}",
@@ -275,17 +275,17 @@ static const struct fault {
      "computed with them in this precision: one is too small or too large beside the others"},
     {"reset_above_threshold", "V_reset: -65", "V_reset: -50",
      "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
-     "than single precision rounds"},
+     "than single precision rounds (V_reset -50, V_th -50)"},
     {"reset_at_the_threshold_as_a_float", "V_reset: -65", "V_reset: -50.000001",
      "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
-     "than single precision rounds"},
+     "than single precision rounds (V_reset -50.000001, V_th -50)"},
     {"reset_above_threshold_in_a_population", "{size: 20, neuron: cell}",
      "{size: 20, neuron: cell, parameters: {V_th: -70}}",
      "bad.yaml:12: populations.I: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
-     "than single precision rounds"},
+     "than single precision rounds (V_reset -65, V_th -70)"},
     {"reset_above_threshold_in_an_override", "{t_ref: 0}", "{V_reset: 0}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: V_reset must be below "
-     "V_th, by more than single precision rounds"},
+     "V_th, by more than single precision rounds (V_reset 0, V_th -50)"},
     {"one_to_one_of_unequal_sizes", "rule: fixed_indegree, indegree: 9", "rule: one_to_one",
      "bad.yaml:15: projections.0.rule: one_to_one joins E with 80 neurons to I with 20: sizes must "
      "be equal"},
@@ -338,8 +338,8 @@ static const struct fault {
      "bad.yaml:24: inputs.0.stop: 0.5 ms is before start: must not be"},
     {"attribute_without_a_file", "weight: 50, delay: 1.5",
      "weight: {attribute: syn_weight}, delay: 1.5",
-     "bad.yaml:15: projections.0.weight.attribute: unknown key; must be a number from -1e12 to "
-     "1e12 in the receptor's unit, or {normal: {...}}, {lognormal: {...}}, {uniform: {...}}"},
+     "bad.yaml:15: projections.0.weight.attribute: is of edges in a file: allowed for weight and "
+     "delay of rule: file"},
     {"file_without_edges", "rule: fixed_indegree, indegree: 9", "rule: file, file: e.h5",
      "bad.yaml:15: projections.0.edges: missing key: name of the edge population in that file"},
     {"node_out_of_range", "nodes: 5", "nodes: 80",
