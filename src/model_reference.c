@@ -100,8 +100,9 @@ static const char delays[] =
     "A delay is rounded to steps of dt: 1 to 8191 of them. A constant delay below dt or above\n"
     "8191 dt is an error, and so is a bound (min, max, low, high) that rounds to less or more.\n"
     "A normal or lognormal delay without min is drawn from dt on; one without max must not reach\n"
-    "past 8191 dt. Bounds hold for the rounded delay, so that each step they allow has the\n"
-    "probability of the whole interval that rounds to it.\n";
+    "past 8191 dt. min and max hold for the rounded delay, so that each step they allow has the\n"
+    "probability of the whole interval that rounds to it; low and high hold for the drawn one, so\n"
+    "that their own steps have half the probability of those between.\n";
 
 static void write_takes(FILE *file, const model_key *row) {
   char range[MODEL_RANGE_MAX];

@@ -108,6 +108,10 @@ def main():
         check_told(verdict, "restarted with all recorded", work.path("b"), (80, "all", HALF, END), truth)
         verdict.check(told(work.path("b"))[0]["silent"][2] == BEGIN, "who was recorded before still is")
 
+        only = work.write_model("only.yaml", {**model("all"), "record": {"spikes": [{"population": "silent"}]}})
+        run(only, work.path("e"), "--duration", HALF - BEGIN, "--checkpoint-at-end")
+        run(everyone, work.path("e"), "--restart", work.path("e"))
+        check_told(verdict, "restarted with more populations recorded", work.path("e"), (80, "all", HALF, END), truth)
         stopped = subprocess.run(
             command(["run", some, "--out", work.path("d"), "--duration", 1e8, "--time-limit", "3s"]),
             capture_output=True, check=False)
