@@ -24,7 +24,7 @@ bool network_rule_is_collected(model_rule rule) {
   return rule == RULE_FILE || rule == RULE_FIXED_OUTDEGREE;
 }
 
-uint32_t network_owned_index(const network *n, uint32_t gid) {
+uint32_t network_owned_from(const network *n, uint32_t gid) {
   uint32_t low = 0, high = n->owned_count;
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
@@ -33,8 +33,13 @@ uint32_t network_owned_index(const network *n, uint32_t gid) {
     else
       high = middle;
   }
-  assert(low < n->owned_count && n->owned[low] == gid);
   return low;
+}
+
+uint32_t network_owned_index(const network *n, uint32_t gid) {
+  const uint32_t index = network_owned_from(n, gid);
+  assert(index < n->owned_count && n->owned[index] == gid);
+  return index;
 }
 
 /* The same bound as for weights that stand in the model. */

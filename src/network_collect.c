@@ -63,18 +63,6 @@ static void split_total(const splitting *s, uint64_t heap, uint32_t low, uint32_
   split_total(s, 2 * heap + 1, middle, high, total - left, cut, own_end);
 }
 
-static uint32_t owned_from(const network *n, uint32_t gid) {
-  uint32_t low = 0, high = n->owned_count;
-  while (low < high) {
-    const uint32_t middle = low + (high - low) / 2;
-    if (n->owned[middle] < gid)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 static void divide_total(network *n, int j) {
   const model_projection *p = &n->m->projection[j];
   const model_population *target = &n->m->population[p->target];
@@ -83,8 +71,8 @@ static void divide_total(network *n, int j) {
   const bool skips_self = !p->autapses && p->source == p->target;
   const uint64_t sources = n->m->population[p->source].size - (skips_self ? 1 : 0);
   const splitting s = {n, j, target->first_gid, p->multapses ? 0 : sources};
-  split_total(&s, 1, 0, target->size, p->number, owned_from(n, target->first_gid),
-              owned_from(n, target->first_gid + target->size));
+  split_total(&s, 1, 0, target->size, p->number, network_owned_from(n, target->first_gid),
+              network_owned_from(n, target->first_gid + target->size));
 }
 
 static travelling_edge *append(travelling_edges *list) {

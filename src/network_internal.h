@@ -45,6 +45,8 @@ LOCAL void network_weights(const network *n, int projection, int count, const ui
 /* Draw the edges of a rule by target; `full`: weights and delays too. */
 LOCAL void network_rule_draw(const network *n, int projection, uint32_t gid, bool full,
                              network_edges *edges);
+/* Index into `owned` of the first that is not below gid; owned_count where there is none. */
+LOCAL uint32_t network_owned_from(const network *n, uint32_t gid);
 /* Index into `owned`; asserts that it is there. */
 LOCAL uint32_t network_owned_index(const network *n, uint32_t gid);
 /* K distinct integers below n as a function of (seed, index, who), in drawing order (Floyd). */
