@@ -37,17 +37,17 @@ static const char help[] =
     "save it\n"
     "and end the run, with exit status 75. To mpirun send SIGUSR2: for the others it returns 1.\n";
 
-static void set(run_options *o, const char *key, const char *value) {
+static err set(run_options *o, const char *key, const char *value) {
   o->setting = realloc(o->setting, (size_t)(o->settings + 1) * sizeof *o->setting);
   if (!o->setting) CHECK_ABORT("out of memory");
   o->setting[o->settings++] = (model_setting){key, value};
+  return OK;
 }
 
 static err set_pair(run_options *o, char *pair) {
   model_setting setting;
   const err e = model_setting_split(pair, &setting);
-  if (e == OK) set(o, setting.key, setting.value);
-  return e;
+  return e == OK ? set(o, setting.key, setting.value) : e;
 }
 
 static err parse_threads(run_options *o, const char *text) {
@@ -65,6 +65,49 @@ static err parse_watchdog(run_options *o, const char *text) {
   if (*end || end == text || !(o->watchdog >= 0 && o->watchdog <= 1e9))
     return check_fail(ERR_USER, "--watchdog %s: a number of seconds from 0 is needed", text);
   return OK;
+}
+
+static err turn_on(bool *flag) {
+  *flag = true;
+  return OK;
+}
+
+static err take_text(const char **text, const char *value) {
+  *text = value;
+  return OK;
+}
+
+static err take_option(run_options *o, int option, char *value, bool *helped) {
+  switch (option) {
+  case 'd':
+    return set(o, "simulation.duration", value);
+  case 's':
+    return set(o, "simulation.seed", value);
+  case 'c':
+    return set(o, "checkpoint.every_ms", value);
+  case 'k':
+    return set_pair(o, value);
+  case 't':
+    return parse_threads(o, value);
+  case 'l':
+    return stop_parse_time(value, &o->time_limit);
+  case 'g':
+    return parse_watchdog(o, value);
+  case 'p':
+    return take_text(&o->partition, value);
+  case 'o':
+    return take_text(&o->folder, value);
+  case 'r':
+    return take_text(&o->restart, value);
+  case 'w':
+    return turn_on(&o->overwrite);
+  case 'f':
+    return turn_on(&o->force);
+  case 'e':
+    return turn_on(&o->checkpoint_at_end);
+  default:
+    return turn_on(helped);
+  }
 }
 
 static err parse(int argc, char **argv, run_options *o, bool *helped) {
@@ -86,58 +129,14 @@ static err parse(int argc, char **argv, run_options *o, bool *helped) {
   err e = OK;
   optind = 1;
   opterr = 0;
-  for (int c; e == OK && (c = getopt_long(argc, argv, ":h", table, NULL)) != -1;) {
-    switch (c) {
-    case 'd':
-      set(o, "simulation.duration", optarg);
-      break;
-    case 's':
-      set(o, "simulation.seed", optarg);
-      break;
-    case 'k':
-      e = set_pair(o, optarg);
-      break;
-    case 't':
-      e = parse_threads(o, optarg);
-      break;
-    case 'p':
-      o->partition = optarg;
-      break;
-    case 'o':
-      o->folder = optarg;
-      break;
-    case 'w':
-      o->overwrite = true;
-      break;
-    case 'f':
-      o->force = true;
-      break;
-    case 'r':
-      o->restart = optarg;
-      break;
-    case 'c':
-      set(o, "checkpoint.every_ms", optarg);
-      break;
-    case 'e':
-      o->checkpoint_at_end = true;
-      break;
-    case 'l':
-      e = stop_parse_time(optarg, &o->time_limit);
-      break;
-    case 'g':
-      e = parse_watchdog(o, optarg);
-      break;
-    case 'h':
-      *helped = true;
-      break;
-    case ':':
+  for (int c; e == OK && (c = getopt_long(argc, argv, ":h", table, NULL)) != -1;)
+    if (c == ':')
       e = check_fail(ERR_USER, "%s needs a value; see shinkei run --help", argv[optind - 1]);
-      break;
-    default:
+    else if (c == '?')
       e = check_fail(ERR_USER, "%s is no option of shinkei run; see shinkei run --help",
                      argv[optind - 1]);
-    }
-  }
+    else
+      e = take_option(o, c, optarg, helped);
   if (e != OK || *helped) return e;
   if (optind == argc && o->restart) return OK;
   if (optind != argc - 1)
