@@ -71,13 +71,14 @@ bool network_leaves_out(const model_projection *p, const network_file_slice *s, 
 
 /* Sum of the file's |weights|, none greater than `greatest`, over all ranks: of whole numbers, so
  * that it is the same on any number of ranks. */
-static double sum_magnitudes(MPI_Comm comm, const network_file_slice *s, double scale,
+static double sum_magnitudes(MPI_Comm comm, const model_projection *p, const network_file_slice *s,
                              double greatest) {
   enum { LOW_BITS = 30 };
   const double unit = greatest / 0x1p60;
   uint64_t part[2] = {0}, all[2];
   for (size_t i = 0; i < s->count && unit > 0; i++) {
-    const uint64_t magnitude = (uint64_t)(fabs(scale * s->weight[i]) / unit);
+    if (network_leaves_out(p, s, i)) continue;
+    const uint64_t magnitude = (uint64_t)(fabs(p->weight.a * s->weight[i]) / unit);
     part[0] += magnitude & ((1 << LOW_BITS) - 1);
     part[1] += magnitude >> LOW_BITS;
   }
@@ -85,8 +86,8 @@ static double sum_magnitudes(MPI_Comm comm, const network_file_slice *s, double 
   return ((double)all[1] * (1 << LOW_BITS) + (double)all[0]) * unit;
 }
 
-/* Least, greatest and mean |weight| of a file's edges, their delays, and how many are left out,
- * over all ranks. */
+/* Least, greatest and mean |weight| of a file's edges, their delays, and how many others are left
+ * out, over all ranks. */
 static err measure_file(network *n, MPI_Comm comm, int j) {
   network_projection *np = &n->projection[j];
   const model_projection *p = &n->m->projection[j];
@@ -96,6 +97,10 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
   uint64_t left_out = 0;
   err e = OK;
   for (size_t i = 0; i < s->count && e == OK; i++) {
+    if (network_leaves_out(p, s, i)) {
+      left_out++;
+      continue;
+    }
     const double w = s->weight ? p->weight.a * s->weight[i] : 0;
     const double steps = s->delay ? s->delay[i] * p->delay.a / n->m->dt : 0;
     e = check_edge(n, p, s, i, w, steps);
@@ -103,19 +108,19 @@ static err measure_file(network *n, MPI_Comm comm, int j) {
     extreme[NEGATIVE] = fmax(extreme[NEGATIVE], -w);
     extreme[LONGEST] = fmax(extreme[LONGEST], steps);
     extreme[MINUS_SHORTEST] = fmax(extreme[MINUS_SHORTEST], -steps);
-    left_out += network_leaves_out(p, s, i);
   }
   if ((e = agree(comm, e)) != OK) return e;
   AGREE_MPI(MPI_Allreduce(extreme, all, EXTREMES, MPI_DOUBLE, MPI_MAX, comm));
   AGREE_MPI(MPI_Allreduce(&left_out, &np->left_out, 1, MPI_UINT64_T, MPI_SUM, comm));
+  const uint64_t kept = s->total - np->left_out;
   if (p->weight.kind == DISTRIBUTION_FILE) {
     np->greatest = all[POSITIVE];
     np->least = -all[NEGATIVE];
-    const double sum = sum_magnitudes(comm, s, p->weight.a, fmax(all[POSITIVE], all[NEGATIVE]));
-    np->mean_magnitude = s->total > 0 ? sum / (double)s->total : 0;
+    const double sum = sum_magnitudes(comm, p, s, fmax(all[POSITIVE], all[NEGATIVE]));
+    np->mean_magnitude = kept > 0 ? sum / (double)kept : 0;
     np->unit = s->weights_are_integers ? fabs(p->weight.a) : 0;
   }
-  if (p->delay.kind == DISTRIBUTION_FILE && s->total > 0)
+  if (p->delay.kind == DISTRIBUTION_FILE && kept > 0)
     note_delays(n, (int)lrint(-all[MINUS_SHORTEST]), (int)lrint(all[LONGEST]));
   return OK;
 }

@@ -28,7 +28,8 @@ const char *summary_digest(const uint64_t digest[2], char text[33]) {
 
 void summary_derive(summary *s) {
   s->rtf = s->simulate_s / (s->biological_ms / 1000);
-  s->rate_hz = (double)s->spikes / (double)s->neurons / ((s->biological_ms - s->warm_up_ms) / 1000);
+  const double counted_ms = fmax(s->biological_ms - s->warm_up_ms, 0);
+  s->rate_hz = (double)s->spikes / (double)s->neurons / (counted_ms / 1000);
   s->events_per_s = (double)s->synaptic_events / s->simulate_s;
 }
 

@@ -197,6 +197,17 @@ static void each_edge_of_a_source_lands_once_in_the_order_of_sources(void) {
   model_free(m);
 }
 
+/* Neither by its weight, beside which the others would be rounded away, nor by its delay. */
+static void an_autapse_that_is_left_out_has_no_say(void) {
+  const case_edges edges = some_edges();
+  int autapses = 0;
+  for (int i = 0; i < EDGES; i++)
+    if (source[i] == target[i]) weight[i] = 1e11, delay[i] = 0, autapses++;
+  EXPECT(autapses > 0);
+  write_file(&edges);
+  expect_each_edge("false", NULL, round_robin);
+}
+
 /* Before the edges travel: every rank has its slice, all slices together the file, without the
  * autapses that a projection does not take. */
 static void explicit_edges_are_all_edges_of_files(void) {
@@ -416,6 +427,7 @@ int main(int argc, char **argv) {
       edges_do_not_depend_on_who_owns_whom,
       each_edge_of_a_file_lands_once_in_the_order_of_the_file,
       each_edge_of_a_source_lands_once_in_the_order_of_sources,
+      an_autapse_that_is_left_out_has_no_say,
       explicit_edges_are_all_edges_of_files,
       a_file_that_is_missing_or_no_hdf5_is_refused,
       a_truncated_file_is_refused,
