@@ -1,6 +1,7 @@
 #include "phi_spikes.h"
 
 #include "hdf5_file.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +59,85 @@ static bool is_integer(hid_t data) {
   return found;
 }
 
+/* A population without events as yet. */
+static void add_population(phi_spikes *s, const char *name) {
+  const size_t populations = (size_t)s->populations + 1;
+  s->population = realloc(s->population, populations * sizeof *s->population);
+  s->extent = realloc(s->extent, populations * sizeof *s->extent);
+  if (!s->population || !s->extent) CHECK_ABORT("out of memory");
+  s->extent[s->populations] = (phi_extent){0};
+  s->population[s->populations++] = strcpy(check_allocate(strlen(name) + 1, 1), name);
+}
+
+static err refuse_extent(const reading *r, hid_t group, const char *name, const char *attribute,
+                         const char *wanted) {
+  return check_fail(ERR_USER, "%s: /spikes/%s: attribute %s: must be %s, not %s", r->path, name,
+                    attribute, wanted, hdf5_file_attribute_kind(group, attribute));
+}
+
+/* "all" or "0-9,15"; false where it is anything else. */
+static bool read_ranges(const char *text, phi_extent *e) {
+  e->all = !strcmp(text, "all");
+  size_t capacity = 0;
+  for (const char *at = text; !e->all && *at;) {
+    char *end;
+    if (!isdigit((unsigned char)*at)) return false;
+    const long long first = strtoll(at, &end, 10);
+    if (*end == '-' && !isdigit((unsigned char)end[1])) return false;
+    const long long last = *end == '-' ? strtoll(end + 1, &end, 10) : first;
+    const long long before = e->ranges ? e->range[e->ranges - 1][1] : -1;
+    if ((*end && (*end != ',' || !end[1])) || first <= before || last < first || last >= e->neurons)
+      return false;
+    e->range = check_grow(e->range, &capacity, (size_t)e->ranges + 1, sizeof *e->range);
+    e->range[e->ranges][0] = first, e->range[e->ranges++][1] = last;
+    at = end + (*end == ',');
+  }
+  return true;
+}
+
+/* Of the last population. */
+static err read_extent(reading *r, const char *name) {
+  phi_extent *e = &r->s->extent[r->s->populations - 1];
+  const char *const attribute[] = {"neurons", "recorded", "begin", "end"};
+  hid_t group = H5Gopen2(r->group, name, H5P_DEFAULT);
+  e->told = true;
+  for (int k = 0; k < 4; k++) e->told = e->told && H5Aexists(group, attribute[k]) > 0;
+  if (!e->told) {
+    H5Gclose(group);
+    return OK;
+  }
+  err failed = OK;
+  char *text = hdf5_file_text(group, "recorded");
+  if (!hdf5_file_number(group, "neurons", H5T_NATIVE_INT64, &e->neurons) || e->neurons < 0)
+    failed = refuse_extent(r, group, name, "neurons", "an integer from 0");
+  else if (!text || !read_ranges(text, e))
+    failed = refuse_extent(r, group, name, "recorded", "neurons as in 0-9,15");
+  else if (!hdf5_file_number(group, "begin", H5T_NATIVE_DOUBLE, &e->begin) || !isfinite(e->begin))
+    failed = refuse_extent(r, group, name, "begin", "a time");
+  else if (!hdf5_file_number(group, "end", H5T_NATIVE_DOUBLE, &e->end) || !isfinite(e->end))
+    failed = refuse_extent(r, group, name, "end", "a time");
+  free(text);
+  H5Gclose(group);
+  return failed;
+}
+
+bool phi_extent_has(const phi_extent *e, int64_t id) {
+  if (!e->told || e->all) return !e->told || id < e->neurons;
+  int low = 0, high = e->ranges;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (e->range[middle][1] < id)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < e->ranges && e->range[low][0] <= id;
+}
+
 static err add_events(reading *r, const char *name, double unit, size_t count, const double *time,
                       const int64_t *id) {
   phi_spikes *s = r->s;
+  const phi_extent *extent = &s->extent[s->populations - 1];
   for (size_t i = 0; i < count; i++)
     if (!isfinite(time[i]) || id[i] < 0)
       return check_fail(ERR_USER,
@@ -69,55 +146,55 @@ static err add_events(reading *r, const char *name, double unit, size_t count, c
                         r->path, name, i, time[i], (long long)id[i]);
   r->events = check_grow(r->events, &r->capacity, s->count + count, sizeof *r->events);
   for (size_t i = 0; i < count; i++)
-    r->events[s->count + i] = (event){time[i] * unit, id[i], s->populations};
-  s->count += count;
-  s->population = realloc(s->population, (size_t)(s->populations + 1) * sizeof *s->population);
-  if (!s->population) CHECK_ABORT("out of memory");
-  s->population[s->populations] = check_allocate(strlen(name) + 1, 1);
-  strcpy(s->population[s->populations++], name);
+    if (phi_extent_has(extent, id[i]))
+      r->events[s->count++] = (event){time[i] * unit, id[i], s->populations - 1};
   return OK;
 }
 
-static err read_population(reading *r, const char *name, const char *times, const char *ids) {
-  size_t count = 0, other = 0;
-  hid_t time = open_1d(r, times, &count), id = open_1d(r, ids, &other);
-  err e = OK;
-  if (time < 0 || id < 0)
-    e = check_fail(ERR_USER, "%s: /spikes has no %s with %s", r->path, times, ids);
-  else if (count != other)
-    e = check_fail(ERR_USER, "%s: /spikes/%s has %zu elements, /spikes/%s %zu", r->path, times,
-                   count, ids, other);
-  else if (unit_of(time) == 0)
-    e = refuse_unit(r, time, times);
-  else if (count && !is_integer(id))
-    e = check_fail(ERR_USER, "%s: /spikes/%s: ids of nodes must be integers", r->path, ids);
-  else {
-    double *t = check_allocate(count, sizeof *t);
-    int64_t *node = check_allocate(count, sizeof *node);
-    if (count && (H5Dread(time, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, t) < 0 ||
-                  H5Dread(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, node) < 0))
-      e = check_fail(ERR_USER, "%s: the spikes of population '%s' cannot be read", r->path, name);
-    if (!e) e = add_events(r, name, unit_of(time), count, t, node);
-    free(t);
-    free(node);
-  }
-  if (time >= 0) H5Dclose(time);
-  if (id >= 0) H5Dclose(id);
+typedef struct {
+  const char *times, *ids; /* paths */
+  hid_t time, id;
+  size_t count, other; /* of each */
+} columns;
+
+static err check_columns(const reading *r, const columns *c) {
+  if (c->time < 0 || c->id < 0)
+    return check_fail(ERR_USER, "%s: /spikes has no %s with %s", r->path, c->times, c->ids);
+  if (c->count != c->other)
+    return check_fail(ERR_USER, "%s: /spikes/%s has %zu elements, /spikes/%s %zu", r->path,
+                      c->times, c->count, c->ids, c->other);
+  if (unit_of(c->time) == 0) return refuse_unit(r, c->time, c->times);
+  if (c->count && !is_integer(c->id))
+    return check_fail(ERR_USER, "%s: /spikes/%s: ids of nodes must be integers", r->path, c->ids);
+  return OK;
+}
+
+static err read_columns(reading *r, const char *name, const columns *c) {
+  double *time = check_allocate(c->count, sizeof *time);
+  int64_t *id = check_allocate(c->count, sizeof *id);
+  const bool read =
+      !c->count || (H5Dread(c->time, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, time) >= 0 &&
+                    H5Dread(c->id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, id) >= 0);
+  const err e = read ? add_events(r, name, unit_of(c->time), c->count, time, id)
+                     : check_fail(ERR_USER, "%s: the spikes of population '%s' cannot be read",
+                                  r->path, name);
+  free(time);
+  free(id);
   return e;
 }
 
-/* Attributes of Shinkei's own files: what they all tell is told of all. */
-static void read_extent(const reading *r, const char *name) {
-  phi_spikes *s = r->s;
-  double begin, end;
-  hid_t group = H5Gopen2(r->group, name, H5P_DEFAULT);
-  s->told = s->told && hdf5_file_number(group, "begin", H5T_NATIVE_DOUBLE, &begin) &&
-            hdf5_file_number(group, "end", H5T_NATIVE_DOUBLE, &end) && isfinite(begin) &&
-            isfinite(end);
-  H5Gclose(group);
-  if (!s->told) return;
-  s->told_begin = fmax(s->told_begin, begin);
-  s->told_end = fmin(s->told_end, end);
+/* The population has a name where it has a group of its own. */
+static err read_population(reading *r, const char *name, const char *times, const char *ids) {
+  columns c = {.times = times, .ids = ids};
+  c.time = open_1d(r, times, &c.count);
+  c.id = open_1d(r, ids, &c.other);
+  add_population(r->s, name);
+  err e = name[0] ? read_extent(r, name) : OK;
+  if (e == OK) e = check_columns(r, &c);
+  if (e == OK) e = read_columns(r, name, &c);
+  if (c.time >= 0) H5Dclose(c.time);
+  if (c.id >= 0) H5Dclose(c.id);
+  return e;
 }
 
 static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void *context) {
@@ -134,7 +211,6 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void 
   snprintf(times, sizeof times, "%s/timestamps", name);
   snprintf(ids, sizeof ids, "%s/node_ids", name);
   r->e = read_population(r, name, times, ids);
-  read_extent(r, name);
   return r->e ? 1 : 0;
 }
 
@@ -178,12 +254,8 @@ err phi_spikes_read_file(const char *path, phi_spikes *made) {
     if (H5Lexists(r.group, "timestamps", H5P_DEFAULT) > 0)
       r.e = read_population(&r, "", "timestamps",
                             H5Lexists(r.group, "gids", H5P_DEFAULT) > 0 ? "gids" : "node_ids");
-    else {
-      made->told = true;
-      made->told_begin = -INFINITY, made->told_end = INFINITY;
+    else
       H5Literate(r.group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &r);
-      made->told = made->told && made->populations > 0;
-    }
     H5Gclose(r.group);
   }
   H5Fclose(file);
@@ -194,8 +266,12 @@ err phi_spikes_read_file(const char *path, phi_spikes *made) {
 }
 
 void phi_spikes_free(phi_spikes *s) {
-  for (int k = 0; k < s->populations; k++) free(s->population[k]);
+  for (int k = 0; k < s->populations; k++) {
+    free(s->population[k]);
+    free(s->extent[k].range);
+  }
   free(s->population);
+  free(s->extent);
   free(s->neuron);
   free(s->time);
   memset(s, 0, sizeof *s);

@@ -59,6 +59,9 @@ static err add_range(naming *m, int population, long long first, long long last)
     return check_fail(ERR_USER, "%s: %lld-%lld is no range of ids", m->where, first, last);
   for (long long id = first; id <= last; id++) {
     int64_t index = phi_spikes_find(m->s, population, id);
+    if (index < 0 && !phi_extent_has(&m->s->extent[population], id))
+      return check_fail(ERR_USER, "%s: node %lld of population '%s' was not recorded", m->where, id,
+                        m->s->population[population]);
     if (index < 0 && !m->silent)
       return check_fail(ERR_USER,
                         "%s: node %lld of population '%s' has no spike in the file; with "

@@ -156,7 +156,7 @@ static void grow_group(int candidates, const double *coupling, int start, int si
 
 /* Bins hold their end, not their beginning; times are multiples of a step up to rounding. */
 static double bin_of(double time, double begin, double bin) {
-  return ceil((time - begin) / bin - 1e-9) - 1;
+  return ceil((time - begin) / bin - 1e-9 - 4e-16 * fabs(time) / bin) - 1;
 }
 
 static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, int candidates,
@@ -166,7 +166,7 @@ static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, i
     return check_fail(ERR_USER, "sample: %d groups of %d by coupling need more than %d candidates",
                       groups, size, candidates);
   const double begin = s->begin - bin; /* the first spike ends the first bin */
-  const double count = bin_of(s->end, begin, bin) + 1;
+  const double count = fmax(bin_of(s->end, begin, bin), 0) + 1;
   if (!(count * candidates <= COUPLING_BINS))
     return check_fail(
         ERR_USER,
@@ -182,7 +182,7 @@ static err draw_coupled(const phi_spikes *s, int groups, int size, double bin, i
   for (int c = 0; c < candidates; c++) {
     const phi_neuron *n = &s->neuron[order[c]];
     for (size_t i = n->first; i < n->first + n->count; i++)
-      train[c * bins + (int64_t)bin_of(s->time[i], begin, bin)] = 1;
+      train[c * bins + (int64_t)fmax(bin_of(s->time[i], begin, bin), 0)] = 1;
   }
   double *coupling = check_allocate((size_t)candidates * (size_t)candidates, sizeof *coupling);
 #pragma omp parallel for schedule(dynamic)

@@ -233,8 +233,8 @@ def main():
     options = parse_arguments()
     sizes, _, model_begin, model_end = spike_statistics.read_model(options.spikes, options.model)
     populations = spike_statistics.read_spikes(options.spikes, sizes)
-    begin, end = spike_statistics.window_of(populations, model_begin, model_end, options.begin,
-                                            options.end)
+    populations, begin, end = spike_statistics.window_of(populations, model_begin, model_end,
+                                                         options.begin, options.end)
     title = options.title if options.title is not None else default_title(options.spikes, populations)
     left_out = picture(populations, (begin, end), (max(begin, end - options.raster), end), title,
                        options.out)

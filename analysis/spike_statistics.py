@@ -24,6 +24,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 
 import h5py
@@ -37,19 +38,21 @@ NODE_MOST = 2**32 - 2
 
 
 class Population:
-    """Spikes of one population: name, size (None: unknown), time[n] [ms], node[n]; recorded: ids of
-    the neurons whose spikes these are (None: all); extent: (begin, end) [ms] of the recording, where
-    it is told."""
+    """Spikes of one population: name, size (None: unknown), time[n] [ms], node[n]; recorded: ids of the
+    neurons that are, others' spikes are left out (None: all); extent: (begin, end) [ms] of the recording
+    where it is told, else None."""
 
     def __init__(self, name, size, time, node, recorded=None, extent=None):
-        order = np.lexsort((node, time))
-        self.name, self.size = name, size
-        self.time, self.node = time[order], node[order]
+        self.name, self.size, self.extent = name, size, extent
         self.size_is_known = size is not None
         if not self.size_is_known:
             self.size = int(node.max()) + 1 if len(node) else 0
         self.recorded = np.arange(self.size) if recorded is None else recorded
-        self.extent = extent
+        if len(self.recorded) < self.size:
+            kept = np.isin(node, self.recorded)
+            time, node = time[kept], node[kept]
+        order = np.lexsort((node, time))
+        self.time, self.node = time[order], node[order]
 
     def window(self, begin, end):
         """The same population with the spikes of begin < t <= end alone."""
@@ -153,24 +156,43 @@ def read_group(group):
     return time, node.astype(np.int64)
 
 
-def read_nodes(text, size):
-    """Ids of a list of neurons as a model file has it; None for all."""
+def told_nodes(text, size):
+    """Ids of a list of neurons as a model file has it, ascending."""
     if text == "all":
-        return None
-    ranges = [[int(end) for end in part.split("-")] for part in text.split(",")]
-    nodes = np.concatenate([np.arange(part[0], part[-1] + 1) for part in ranges])
-    if nodes.max() >= size:
-        raise ValueError(f"neuron {nodes.max()} of {size} is recorded")
-    return nodes
+        return np.arange(size)
+    if not re.fullmatch(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?", text):
+        raise ValueError
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",") if part]
+    borders = np.array([(part[0], part[-1]) for part in ends], np.int64).reshape(-1)
+    least = np.arange(max(len(borders) - 1, 0)) % 2  # from a range's end to the next one's beginning: 1
+    if (np.diff(borders) < least).any() or (borders >= size).any():
+        raise ValueError
+    return np.concatenate([np.zeros(0, np.int64)] + [np.arange(part[0], part[-1] + 1) for part in ends])
 
 
-def read_extent(group):
+def read_told(group):
     """What Shinkei's files tell of a population, as keywords of Population; of other files nothing."""
-    if not all(name in group.attrs for name in ("neurons", "recorded", "begin", "end")):
+    names = ("neurons", "recorded", "begin", "end")
+    if not all(name in group.attrs for name in names):
         return {}
-    size = int(group.attrs["neurons"])
-    return {"size": size, "recorded": read_nodes(group.attrs["recorded"], size),
-            "extent": (float(group.attrs["begin"]), float(group.attrs["end"]))}
+    told = {}
+    for name in names:
+        value = group.attrs[name]
+        try:
+            if name == "recorded":
+                text = value.decode() if isinstance(value, bytes) else value
+                told[name] = told_nodes(text, told["neurons"])
+            elif name == "neurons":
+                told[name] = int(value)
+                if told[name] != value or not 0 <= told[name] <= NODE_MOST + 1:
+                    raise ValueError
+            else:
+                told[name] = float(value)
+                if not abs(told[name]) <= TIME_MOST:
+                    raise ValueError
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{group.name}: attribute {name}: {one_line(value)[:80]!r} is damaged") from None
+    return {"size": told["neurons"], "recorded": told["recorded"], "extent": (told["begin"], told["end"])}
 
 
 def spike_groups(file):
@@ -201,7 +223,7 @@ def read_spikes(path, sizes=None):
         with h5py.File(path, "r") as file:
             for name, group in spike_groups(file).items():
                 time, node = read_group(group)
-                told = {"size": sizes.get(name), **read_extent(group)}
+                told = {"size": sizes.get(name), **read_told(group)}
                 most = int(node.max(initial=-1))
                 if told["size"] != sizes.get(name, told["size"]):
                     raise ValueError(f"{group.name} is of {told['size']} neurons, but the model's "
@@ -412,19 +434,33 @@ def print_comparison(rows, out=sys.stdout):
               f"{'' if within else ' OUTSIDE'}", file=out)
 
 
+def words_of(population):
+    return f"{population.name} from {population.extent[0]:g} to {population.extent[1]:g} ms"
+
+
 def window_of(populations, model_begin, model_end, begin, end):
-    """The window asked for, else that in which all of the file is recorded, else that of the model,
-    else from 0 to the last spike."""
+    """(populations, begin, end): the window asked for, else that in which all of the file is recorded,
+    else that of the model, else from 0 to the last spike. Populations that are told to be recorded for a
+    part of it alone are left out, which is said."""
     last = max((float(p.time[-1]) for p in populations if len(p.time)), default=0.0)
     window = [model_begin if model_begin is not None else 0.0,
               model_end if model_end is not None else last]
-    if populations and all(p.extent for p in populations):
-        window = [max(p.extent[0] for p in populations), min(p.extent[1] for p in populations)]
+    told = [p for p in populations if p.extent]
+    if told and len(told) == len(populations):
+        able = [p for p in told if (begin is None or begin < p.extent[1]) and
+                (end is None or p.extent[0] < end)] or told
+        window = [max(p.extent[0] for p in able), min(p.extent[1] for p in able)]
     begin = begin if begin is not None else window[0]
     end = end if end is not None else window[1]
+    recorded = "; recorded are " + ", ".join(map(words_of, told)) if told else ""
     if not end > begin:
-        raise SystemExit(f"the window from {begin} to {end} ms is empty")
-    return begin, end
+        raise SystemExit(f"the window from {begin:g} to {end:g} ms is empty{recorded}")
+    partly = [p for p in told if begin < p.extent[0] - TIME_SLACK or end > p.extent[1] + TIME_SLACK]
+    if partly and len(partly) == len(populations):
+        raise SystemExit(f"the window from {begin:g} to {end:g} ms was not recorded{recorded}")
+    for population in partly:
+        print(f"left out: {words_of(population)}, not from {begin:g} to {end:g} ms", file=sys.stderr)
+    return [p for p in populations if p not in partly], begin, end
 
 
 def write_json(path, begin, end, found):
@@ -472,7 +508,7 @@ def main():
                                                                       options.case)
         begin = reference_begin if begin is None else begin
         end = reference_end if end is None else end
-    begin, end = window_of(populations, model_begin, model_end, begin, end)
+    populations, begin, end = window_of(populations, model_begin, model_end, begin, end)
     found = describe_all(populations, begin, end)
     print(f"{begin:g} < t <= {end:g} ms")
     print_statistics(found)

@@ -16,22 +16,35 @@ typedef struct {
   size_t first, count; /* time[first .. first + count) */
 } phi_neuron;
 
+/* What Shinkei's own files tell of a population: every spike of begin < t <= end [ms] of the
+ * recorded neurons is in the file. */
+typedef struct {
+  bool told; /* else nothing is known */
+  double begin, end;
+  int64_t neurons;
+  bool all;   /* of them are recorded; else those of range[ranges] */
+  int ranges; /* first and last, ascending */
+  int64_t (*range)[2];
+} phi_extent;
+
 typedef struct {
   int populations;
   char **population;  /* names */
+  phi_extent *extent; /* [populations] */
   size_t neurons;     /* those with a spike, by (population, id) */
   size_t silent;      /* added by phi_sample_nodes and _groups */
   phi_neuron *neuron; /* [neurons + silent] */
   size_t count;
   double *time;      /* [count] */
   double begin, end; /* of all spikes; without any +, - infinity */
-  bool told;         /* the file tells from when to when (begin < t <= end) it holds every spike */
-  double told_begin, told_end; /* of all its populations */
 } phi_spikes;
 
-/* ERR_USER: no such file or group, times that are NaN or infinite, arrays of different lengths. A
- * file without a spike is read: count is 0.                                                    */
+/* ERR_USER: no such file or group, times that are NaN or infinite, arrays of different lengths, or
+ * a damaged extent. A file without a spike is read: count is 0. Spikes of neurons that are told not
+ * to be recorded (any more) are left out.                                                       */
 LOCAL err phi_spikes_read_file(const char *path, phi_spikes *made);
+/* Is the neuron told to be recorded? True where nothing is told. */
+LOCAL bool phi_extent_has(const phi_extent *e, int64_t id);
 LOCAL void phi_spikes_free(phi_spikes *s);
 
 /* Index of a neuron with a spike; -1 where it has none. */

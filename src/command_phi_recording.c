@@ -93,20 +93,44 @@ static double samples_of(const recording *r, const char *option, double time) {
   return whole;
 }
 
-/* Where a file of spikes does not tell how long it is, from 0, or a bin before a spike that is not
- * later, to the end of the last spike's bin. */
-static void find_extent(const recording *r, double *begin, double *end) {
-  const phi_spikes *s = &r->spikes;
-  if (r->o->source != SOURCE_SPIKES)
-    *begin = 0, *end = (double)r->series.samples;
-  else if (s->told)
-    *begin = s->told_begin, *end = s->told_end;
-  else {
-    *begin = s->begin > 0 ? 0 : s->begin - r->unit;
-    *end = *begin + ceil((s->end - *begin) / r->unit - 1e-9) * r->unit;
+/* The time in which all chosen neurons were recorded: false where a population does not tell. */
+static bool told_extent(const recording *r, double *begin, double *end) {
+  *begin = -INFINITY, *end = INFINITY;
+  for (size_t i = 0; i < (size_t)r->sample.groups * (size_t)r->sample.size; i++) {
+    const phi_extent *e = &r->spikes.extent[r->spikes.neuron[r->sample.member[i]].population];
+    if (!e->told) return false;
+    *begin = fmax(*begin, e->begin);
+    *end = fmin(*end, e->end);
   }
-  if (!isnan(r->o->begin)) *begin = r->o->begin;
-  if (!isnan(r->o->end)) *end = r->o->end;
+  return true;
+}
+
+/* Where nothing is told, from 0, or a bin before a spike that is not later, to the end of the last
+ * spike's bin. */
+static err find_extent(const recording *r, double *begin, double *end) {
+  const phi_options *o = r->o;
+  const phi_spikes *s = &r->spikes;
+  double from, to;
+  *begin = o->begin, *end = o->end;
+  if (told_extent(r, &from, &to)) {
+    if (isnan(*begin)) *begin = from;
+    if (isnan(*end)) *end = to;
+    const double SLACK = 1e-6; /* [ms] */
+    return *begin >= from - SLACK && *end <= to + SLACK && *begin < *end
+               ? OK
+               : check_fail(ERR_USER,
+                            "%s: phi: from %g to %g ms: the chosen neurons were recorded "
+                            "together from %g to %g ms",
+                            o->path, *begin, *end, from, to);
+  }
+  if (!s->count && (isnan(*begin) || isnan(*end)))
+    return check_fail(ERR_USER,
+                      "%s: there are no spikes in it to say how long it is: --begin and "
+                      "--end are needed",
+                      o->path);
+  if (isnan(*begin)) *begin = s->begin > 0 ? 0 : s->begin - r->unit;
+  if (isnan(*end)) *end = *begin + ceil((s->end - *begin) / r->unit - 1e-9) * r->unit;
+  return OK;
 }
 
 /* Windows in whole samples. */
@@ -114,14 +138,10 @@ static err divide_time(recording *r) {
   const phi_options *o = r->o;
   const bool spikes = o->source == SOURCE_SPIKES;
   r->unit = spikes ? o->bin : 1;
-  if (spikes && !r->spikes.count && !r->spikes.told && (isnan(o->begin) || isnan(o->end)))
-    return check_fail(ERR_USER,
-                      "%s: there are no spikes in it to say how long it is: --begin and "
-                      "--end are needed",
-                      o->path);
-  double end;
-  find_extent(r, &r->begin, &end);
-  if (!spikes) r->begin = ceil(r->begin); /* the first sample of it */
+  double end = isnan(o->end) ? (double)r->series.samples : o->end;
+  r->begin = isnan(o->begin) ? 0 : ceil(o->begin); /* of a series: the first sample of it */
+  const err e = spikes ? find_extent(r, &r->begin, &end) : OK;
+  if (e != OK) return e;
   const double count = floor((end - r->begin) / r->unit + 1e-9);
   if (!(count >= 2) || count > 4e9 ||
       (!spikes && (r->begin < 0 || end > (double)r->series.samples)))

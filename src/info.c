@@ -1,5 +1,6 @@
 #include "info.h"
 
+#include "hdf5_file.h"
 #include "info_file.h"
 #include <math.h>
 #include <stdlib.h>
@@ -84,18 +85,32 @@ static err read_ids(const info_file *f, const info_column *c, spike_facts *facts
   return e;
 }
 
+/* A list that is longer than fits ends in a whole number. */
+static void shorten(char recorded[INFO_NAME]) {
+  enum { SHOWN = 80 };
+  if (!recorded[0]) strcpy(recorded, "none");
+  if (strlen(recorded) <= SHOWN) return;
+  char *end = recorded + SHOWN;
+  while (end > recorded && *end != ',') end--;
+  strcpy(end, ", ...");
+}
+
 /* What Shinkei's own files tell of a population. How long all these spikes took [s]: NaN where some
- * came before others were recorded. */
+ * are of another time. */
 static double print_extent(const info_file *f, const char *group, const spike_facts *facts,
                            double scale) {
-  char neurons[INFO_NAME], recorded[INFO_NAME], begin[INFO_NAME], end[INFO_NAME];
+  char neurons[INFO_NAME], recorded[INFO_NAME];
+  double begin, end;
+  hid_t object = H5Gopen2(f->file, group, H5P_DEFAULT);
+  const bool told = hdf5_file_number(object, "begin", H5T_NATIVE_DOUBLE, &begin) &&
+                    hdf5_file_number(object, "end", H5T_NATIVE_DOUBLE, &end);
+  H5Gclose(object);
+  if (!told) return facts->last * scale;
   info_attribute(f, group, "neurons", neurons);
-  info_attribute(f, group, "recorded", recorded);
-  if (!info_attribute(f, group, "begin", begin)[0] || !info_attribute(f, group, "end", end)[0])
-    return facts->last * scale;
-  fprintf(f->to, " recorded from %s to %s ms, %s of %s neurons;", begin, end, recorded, neurons);
-  const double from = strtod(begin, NULL), to = strtod(end, NULL);
-  return facts->first > from && facts->last <= to ? 1e-3 * (to - from) : NAN;
+  shorten(info_attribute(f, group, "recorded", recorded));
+  fprintf(f->to, " recorded from %.15g to %.15g ms, %s of %s neurons;", begin, end, recorded,
+          neurons);
+  return facts->first > begin && facts->last <= end ? 1e-3 * (end - begin) : NAN;
 }
 
 static void print_spikes(const info_file *f, const char *group, hsize_t count,
@@ -351,16 +366,18 @@ static err describe_owners(const info_file *f) {
   if (e != OK) return e;
   spike_facts facts;
   e = read_range(f, &c, &facts);
-  char parts[INFO_NAME], neurons[INFO_NAME];
-  info_attribute(f, "/", "parts", parts);
-  info_attribute(f, "/", "neurons", neurons);
-  if (e == OK && c.size[0] &&
-      (facts.largest >= COUNTED_IDS || facts.largest >= strtoull(parts, NULL, 10)))
-    e = check_fail(ERR_USER, "%s: /owner names part %llu of %s: the file is damaged", f->path,
+  int parts = 0;
+  uint64_t neurons = 0;
+  if (e == OK && (!hdf5_file_number(f->file, "parts", H5T_NATIVE_INT, &parts) || parts < 1 ||
+                  !hdf5_file_number(f->file, "neurons", H5T_NATIVE_UINT64, &neurons)))
+    e = check_fail(ERR_USER, "%s: the attributes parts and neurons must be numbers: damaged",
+                   f->path);
+  if (e == OK && c.size[0] && (facts.largest >= COUNTED_IDS || facts.largest >= (uint64_t)parts))
+    e = check_fail(ERR_USER, "%s: /owner names part %llu of %d: the file is damaged", f->path,
                    (unsigned long long)facts.largest, parts);
-  if (e == OK && c.size[0] != strtoull(neurons, NULL, 10))
-    e = check_fail(ERR_USER, "%s: /owner is of %llu neurons, not %s: the file is damaged", f->path,
-                   (unsigned long long)c.size[0], neurons);
+  if (e == OK && c.size[0] != neurons)
+    e = check_fail(ERR_USER, "%s: /owner is of %llu neurons, not %llu: the file is damaged",
+                   f->path, (unsigned long long)c.size[0], (unsigned long long)neurons);
   if (e == OK && c.size[0]) {
     uint64_t *count = check_allocate(facts.largest + 1, sizeof *count), least = UINT64_MAX,
              most = 0;

@@ -137,8 +137,8 @@ static void text_of_numbers(hid_t attribute, hssize_t count, bool whole, char te
   }
 }
 
-const char *info_attribute(const info_file *f, const char *object, const char *name,
-                           char text[INFO_NAME]) {
+char *info_attribute(const info_file *f, const char *object, const char *name,
+                     char text[INFO_NAME]) {
   memset(text, 0, INFO_NAME);
   if (H5Aexists_by_name(f->file, object, name, H5P_DEFAULT) <= 0) return text;
   const hid_t attribute = H5Aopen_by_name(f->file, object, name, H5P_DEFAULT, H5P_DEFAULT);

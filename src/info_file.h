@@ -41,8 +41,8 @@ LOCAL err info_read(const info_file *f, const info_column *c, hid_t type, hsize_
                     hsize_t count, void *data);
 
 /* Value of an attribute as text, "" where there is none: strings, numbers, enums, short lists. */
-LOCAL const char *info_attribute(const info_file *f, const char *object, const char *name,
-                                 char text[INFO_NAME]);
+LOCAL char *info_attribute(const info_file *f, const char *object, const char *name,
+                           char text[INFO_NAME]);
 
 /* "1,234,567" */
 LOCAL const char *info_grouped(unsigned long long number, char text[32]);

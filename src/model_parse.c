@@ -137,10 +137,12 @@ static bool has_word(const char *text, const char *word) {
 
 /* " (V_reset -70, V_th -80)": values of the parameters that a fault names. */
 static void values_of(const char *fault, const neuron_model *neuron, const double *parameter,
-                      char *text, size_t size) {
+                      double dt, char *text, size_t size) {
   size_t length = 0;
   char shown[32];
   text[0] = 0;
+  if (has_word(fault, "dt"))
+    length += (size_t)snprintf(text, size, " (dt %s", model_number_text(dt, shown));
   for (int k = 0; k < neuron->parameters && length < size; k++)
     if (has_word(fault, neuron->parameter[k].key))
       length += (size_t)snprintf(text + length, size - length, "%s%s %s", length ? ", " : " (",
@@ -160,7 +162,7 @@ static err check_parameters(const model *m, const model_tree *node, const neuron
           "large beside the others";
   if (!fault) return OK;
   char values[256];
-  values_of(fault, neuron, parameter, values, sizeof values);
+  values_of(fault, neuron, parameter, m->dt, values, sizeof values);
   return model_tree_fail(node, NULL, "parameters of %s: %s%s", neuron->name, fault, values);
 }
 

@@ -18,15 +18,14 @@ enum { tau_syn = tau_syn_ex, SHARED_PARAMETERS };
 enum { V_m, I_syn_ex, I_syn_in, STATES };
 enum { I_syn = I_syn_ex, SHARED_STATES };
 
-#define MEMBRANE_PARAMETERS                                                                         \
-  {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},                                         \
-      {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},                                  \
-      {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},                                    \
-      {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},              \
-      {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},       \
-      {"t_ref", "ms", 0, 1e6, false, 2, "refractory: V_m is held after a spike; a multiple of dt"}, \
-  {                                                                                                 \
-    "I_e", "pA", -1e9, 1e9, false, 0, "constant current"                                            \
+#define MEMBRANE_PARAMETERS                                                                        \
+  {"C_m", "pF", 0, 1e6, true, 250, "membrane capacitance"},                                        \
+      {"tau_m", "ms", 0, 1e6, true, 10, "membrane time constant"},                                 \
+      {"E_L", "mV", -1e6, 1e6, false, -70, "resting potential"},                                   \
+      {"V_reset", "mV", -1e6, 1e6, false, -70, "potential after a spike; below V_th"},             \
+      {"V_th", "mV", -1e6, 1e6, false, -55, "threshold: the neuron fires where V_m >= V_th"},      \
+      {"t_ref", "ms", 0, 1e6, false, 2, "V_m is held so long after a spike; a multiple of dt"}, {  \
+    "I_e", "pA", -1e9, 1e9, false, 0, "constant current"                                           \
   }
 #define MEMBRANE_STATE                                                                             \
   { "V_m", "mV", -1e6, 1e6, false, -70, "membrane potential" }

@@ -21,7 +21,7 @@ static const neuron_field parameters[PARAMETERS] = {
     {"V_reset", "mV", -1e6, 1e6, false, -52, "potential after a spike; at most V_th"},
     {"V_th", "mV", -1e6, 1e6, false, -45, "threshold: the neuron fires where v > V_th"},
     {"t_ref", "ms", 0, 1e6, false, 2.2,
-     "refractory: v, g are held and input is lost; a multiple of dt"},
+     "v, g are held and input is lost so long; a multiple of dt"},
 };
 static const neuron_field states[STATES] = {
     {"v", "mV", -1e6, 1e6, false, -52, "membrane potential"},

@@ -159,33 +159,16 @@ static err record_ready(record *r, err e, record **made) {
   return e;
 }
 
-/* What the file tells of a population begins or goes on where recording does. */
-static err begin_extents(record *r) {
-  err e = OK;
-  for (int p = 0; e == OK && p < r->m->populations; p++) {
-    if (r->series[p] < 0) continue;
-    char *group = path_of("/spikes", r->m->population[p].name);
-    e = record_extent_begin(r->spikes_file, group, &r->m->population[p], r->recorded[p],
-                            complete_until(r));
-    free(group);
-  }
-  return e;
-}
-
-/* Told late rather than early: a run that is killed leaves at least what the file tells. */
-static void reach_extents(record *r) {
-  for (int p = 0; p < r->m->populations; p++) {
-    if (!r->recorded[p]) continue;
-    char *group = path_of("/spikes", r->m->population[p].name);
-    record_extent_reach(r->spikes_file, group, complete_until(r));
-    free(group);
-  }
+/* Only after the data: a run that is killed leaves at least what the file tells. */
+static void tell_extent(record *r) {
+  record_extent_reach(r->spikes_file, r->m, r->recorded, complete_until(r));
+  record_file_flush(r->spikes_file);
 }
 
 static err create_spikes(record *r, const char *path) {
   err e = record_file_create(r->comm, path, 2 * (uint64_t)r->m->populations, &r->spikes_file);
   if (e == OK) e = open_spikes(r);
-  if (e == OK) e = begin_extents(r);
+  if (e == OK) e = record_extent_begin(r->spikes_file, r->m, r->recorded, complete_until(r));
   if (e == OK) record_file_flush(r->spikes_file);
   return e;
 }
@@ -270,15 +253,16 @@ err record_resume(MPI_Comm comm, const model *m, const char *folder, uint32_t co
 }
 
 err record_cut(record *r) {
-  err e = begin_extents(r);
+  err e = record_extent_begin(r->spikes_file, r->m, r->recorded, complete_until(r));
   record_file_flush(r->spikes_file); /* before what it told of goes */
+  if (e != OK) return e;
   for (int p = 0; p < r->m->populations; p++) {
     if (r->series[p] < 0) continue;
     record_file_truncate(r->spikes_file, r->series[p], r->position.recorded[p]);
     record_file_truncate(r->spikes_file, r->series[p] + 1, r->position.recorded[p]);
   }
   record_file_flush(r->spikes_file);
-  if (e != OK || !r->traces_file) return e;
+  if (!r->traces_file) return OK;
   e = record_traces_cut(r->traces, r->traces_file, r->position.rows);
   record_file_flush(r->traces_file);
   return e;
@@ -446,7 +430,6 @@ static err flush_spikes(record *r, int64_t step) {
     while ((step - r->flushed) >> step_bits) step_bits++;
     record_sort(r->comm, step_bits + r->gid_bits, &r->kept, &r->scratch);
     chunk_fill(r, &c);
-    reach_extents(r);
     chunk_write(r, &c);
   }
   chunk_free(&c);
@@ -480,6 +463,7 @@ err record_flush(record *r, int64_t step) {
     r->kept.count = 0;
     r->flushed = r->position.step = step;
     settle_position(r);
+    tell_extent(r);
   }
   unsplit_later(r, e == OK ? 0 : step - r->flushed, &later);
   r->seconds += MPI_Wtime() - began;
@@ -492,7 +476,6 @@ err record_close(record *r, int64_t step, record_totals *totals) {
   err e = record_flush(r, step);
   if (e != OK) settle_position(r);
   double began = MPI_Wtime();
-  reach_extents(r);
   record_file_close(r->spikes_file);
   if (r->traces_file) record_file_close(r->traces_file);
   *totals = (record_totals){.spikes = r->position.spikes,

@@ -3,6 +3,7 @@
 restart in another folder or with other neurons recorded; and all that reads it goes by that."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -56,7 +57,7 @@ def check_statistics(verdict, folder, begin, end, truth):
     spikes = os.path.join(folder, "spikes.h5")
     sizes, _, *window = spike_statistics.read_model(spikes)
     populations = spike_statistics.read_spikes(spikes, sizes)
-    verdict.check(spike_statistics.window_of(populations, *window, None, None) == (begin, end),
+    verdict.check(spike_statistics.window_of(populations, *window, None, None)[1:] == (begin, end),
                   f"statistics are of {begin:g} to {end:g} ms, not of the model's {window}")
     of = {p.name: spike_statistics.describe(p, begin, end) for p in populations}
     rate = ((truth[0] > begin) & (truth[0] <= end) & np.isin(truth[1], NODES)).sum() / (end - begin) * 1e3
@@ -82,6 +83,74 @@ def check_phi(verdict, folder, begin, end):
     verdict.check('"begin"' in said, "phi of neurons that never fire needs no --begin and --end")
 
 
+def check_refusals(verdict, folder):
+    """Of "0-9,15" of E and all of `silent`, from 250 to 400 ms."""
+    spikes = os.path.join(folder, "spikes.h5")
+    phi = ["phi", "--spikes", spikes, "--bin", 5, "--measures", "SI", "--nodes"]
+    for words, *arguments in (
+            ("node 20 of population 'E' was not recorded", *phi, "E:0,20"),
+            ("node 20 of population 'E' was not recorded", *phi, "E:0,20", "--allow-silent"),
+            ("node 5 of population 'silent' was not recorded", *phi, "silent:0,5", "--allow-silent"),
+            ("from 240 to 400 ms: the chosen neurons were recorded together from 250 to 400 ms", *phi, "E:0-2",
+             "--begin", 240),
+            ("from 250 to 500 ms", *phi, "E:0-2", "--end", 500)):
+        said = shinkei(*arguments)
+        verdict.check(words in said, f"phi refuses: {said.strip().splitlines()[-1]}")
+    for script in ("spike_statistics.py", "picture.py"):
+        for window in (("--from", "0"), ("--to", "3000")):
+            done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", script), spikes, *window],
+                                  capture_output=True, text=True, check=False)
+            verdict.check(done.returncode == 1 and "was not recorded; recorded are E from 250 to 400 ms" in
+                          done.stderr, f"{script} {' '.join(window)}: {done.stderr.strip()}")
+
+
+def check_damage(verdict, spikes, work):
+    for name, value in (("recorded", 5), ("recorded", "0-9-15"), ("recorded", "0-3,2-5"), ("recorded", "7-80"),
+                        ("neurons", np.inf), ("neurons", [80, 81]), ("neurons", -1), ("begin", [0.0, 1.0]),
+                        ("end", np.inf), ("end", "late")):
+        damaged = shutil.copy(spikes, work.path("damaged.h5"))
+        with h5py.File(damaged, "r+") as file:
+            del file["spikes/E"].attrs[name]
+            file["spikes/E"].attrs[name] = value
+        said = shinkei("phi", "--spikes", damaged, "--nodes", "E:0-2", "--measures", "SI")
+        try:
+            spike_statistics.read_spikes(damaged)
+            message = "nothing is refused"
+        except SystemExit as refusal:
+            message = str(refusal)
+        verdict.check(f"attribute {name}" in said and f"attribute {name}" in message and "\n" not in message,
+                      f"{name} {value!r}: {said.strip()}; {message}")
+
+
+def check_changes(verdict, work, some, everyone, truth):
+    """Who is recorded changes from restart to restart, in one folder."""
+    only_silent = work.write_model("only.yaml", {**model("all"), "record": {"spikes": [{"population": "silent"}]}})
+    here, folder = work.path("changes"), ["--restart", work.path("changes")]
+
+    def go(file, until):
+        run(file, here, *(folder if os.path.exists(here) else []), "--duration", until - BEGIN,
+            "--checkpoint-at-end", "--set", "checkpoint.keep=9")
+
+    go(everyone, 200)
+    go(only_silent, 250)
+    verdict.check(told(here)[0]["E"][2:] == (BEGIN, 200), f"who is not recorded any more is told until then {told(here)[0]}")
+    done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "spike_statistics.py"),
+                           os.path.join(here, "spikes.h5"), "--from", "210"], capture_output=True, text=True,
+                          check=False)
+    verdict.check(done.returncode == 0 and "left out: E from 100 to 200 ms" in done.stderr
+                  and "silent" in done.stdout, f"a population that was not recorded then is left out {done.stderr}")
+    go(everyone, 300)
+    check_told(verdict, "recorded again", here, (80, "all", 250, 300), truth)
+    run(everyone, here, "--restart", os.path.join(here, "checkpoint-000000000002000.h5"), "--duration", 130)
+    check_told(verdict, "recorded again, from before", here, (80, "all", 200, 230), truth)
+    run(work.write_model("none.yaml", model([])), work.path("none"))
+    with h5py.File(work.path("none/spikes.h5")) as file:
+        verdict.check(file["spikes/E"].attrs["recorded"] == "", "no neuron of a population is recorded: said")
+    check_silence = spike_statistics.read_spikes(work.path("none/spikes.h5"))
+    verdict.check([len(p.recorded) for p in check_silence] == [0, 5], "and read")
+    verdict.check("none of 80 neurons" in shinkei("info", work.path("none/spikes.h5")), "and told")
+
+
 def main():
     verdict = Verdict()
     with Workspace() as work:
@@ -104,6 +173,9 @@ def main():
         check_told(verdict, "restarted elsewhere", work.path("c"), (80, "0-9,15", HALF, END), truth)
         check_statistics(verdict, work.path("c"), HALF, END, truth)
         check_phi(verdict, work.path("c"), HALF, END)
+        check_refusals(verdict, work.path("c"))
+        check_damage(verdict, work.path("c/spikes.h5"), work)
+        check_changes(verdict, work, some, everyone, truth)
         run(everyone, work.path("b"), "--restart", work.path("b"))
         check_told(verdict, "restarted with all recorded", work.path("b"), (80, "all", HALF, END), truth)
         verdict.check(told(work.path("b"))[0]["silent"][2] == BEGIN, "who was recorded before still is")

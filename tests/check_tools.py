@@ -272,6 +272,15 @@ def check_experiment(verdict, work, edges, nodes):
     done = call(EXPERIMENT, *options, "--trials", "1", "--out", out, "--overwrite")
     verdict.check(done.returncode == 0 and not os.path.exists(os.path.join(out, "trial_02")),
                   f"--overwrite leaves no earlier trial {done.stderr.strip()[-120:]}")
+    os.rename(os.path.join(out, "trial_01"), work.path("moved"))
+    os.symlink(work.path("moved"), os.path.join(out, "trial_01"))
+    write(os.path.join(out, "trial_notes.txt"), "mine")
+    done = call(EXPERIMENT, *options, "--trials", "1", "--out", out, "--overwrite")
+    verdict.check(done.returncode == 0 and os.path.exists(os.path.join(out, "trial_notes.txt"))
+                  and os.path.exists(work.path("moved/spikes.h5")),
+                  f"--overwrite removes what is its own, and a link alone {done.stderr.strip()[-120:]}")
+    refuses(verdict, EXPERIMENT, "rates.csv: is read, and --overwrite would remove it", *options, "--out", out,
+            "--overwrite", "--published", os.path.join(out, "rates.csv"))
 
 
 def main():

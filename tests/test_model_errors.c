@@ -267,12 +267,13 @@ static const struct fault {
      "bad.yaml:19: inputs.0.stop: 0.5 ms is before start: must not be"},
     {"refractory_time_beside_steps", "{t_ref: 0}", "{t_ref: 0.04}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: t_ref must be a multiple "
-     "of dt (t_ref 0.04)"},
+     "of dt (dt 0.1, t_ref 0.04)"},
     {"no_step_at_all", "duration: 100", "duration: 1e-7",
      "bad.yaml:1: simulation.duration: 1e-7 ms is no multiple of dt: must be one (dt is 0.1 ms)"},
     {"parameters_beyond_the_precision", "{t_ref: 0}", "{C_m: 1e-300}",
      "bad.yaml:11: populations.E.overrides.0: parameters of iaf_psc_exp: a step of dt cannot be "
-     "computed with them in this precision: one is too small or too large beside the others"},
+     "computed with them in this precision: one is too small or too large beside the others (dt "
+     "0.1)"},
     {"reset_above_threshold", "V_reset: -65", "V_reset: -50",
      "bad.yaml:8: populations.E: parameters of iaf_psc_exp: V_reset must be below V_th, by more "
      "than single precision rounds (V_reset -50, V_th -50)"},

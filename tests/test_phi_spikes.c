@@ -19,6 +19,7 @@
 static phi_spikes make_spikes(int in_a, int in_b) {
   phi_spikes s = {.populations = in_b ? 2 : 1, .neurons = (size_t)(in_a + in_b)};
   s.population = check_allocate(2, sizeof *s.population);
+  s.extent = check_allocate(2, sizeof *s.extent);
   for (int k = 0; k < s.populations; k++) {
     s.population[k] = check_allocate(2, 1);
     s.population[k][0] = (char)('A' + k);

@@ -14,9 +14,9 @@ SHINKEI, the binary (default: build/shinkei of this source tree, or the one on t
 """
 import argparse
 import csv
-import glob
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,13 +154,20 @@ def trial_folder(options, trial, *name):
 
 
 def clear_earlier(options):
-    """Refuse an earlier experiment in --out, or remove it."""
-    names = ["model.yaml", "rates.csv", "picture.png", "trial_*"]
-    found = [path for name in names for path in glob.glob(os.path.join(glob.escape(options.out), name))]
+    """Refuse an earlier experiment in --out, or remove it; its folders of trials may be links."""
+    names = os.listdir(options.out) if os.path.isdir(options.out) else []
+    found = [os.path.join(options.out, name) for name in sorted(names)
+             if re.fullmatch(r"model\.yaml|rates\.csv|picture\.png|trial_\d+", name)]
     if found and not options.overwrite:
         raise SystemExit(f"{found[0]}: is there from an earlier experiment: choose another --out, or --overwrite")
+    for path in filter(None, (options.edges, options.nodes, options.node_sets, options.spikes, options.published)):
+        if any((os.path.realpath(path) + os.sep).startswith(os.path.realpath(old) + os.sep) for old in found):
+            raise SystemExit(f"{path}: is read, and --overwrite would remove it")
     for path in found:
-        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        try:
+            os.remove(path) if os.path.islink(path) or not os.path.isdir(path) else shutil.rmtree(path)
+        except OSError as problem:
+            raise SystemExit(f"{path}: cannot be removed: {problem.strerror}") from None
 
 
 def run_trials(options, program, model_path, population, neurons, read):
