@@ -76,9 +76,10 @@ COLLECTIVE err partition_owned(MPI_Comm comm, const partition *p, uint32_t *coun
 /* Order owned neurons into `blocks` groups that share sources: block[i] of owned[i], balanced.
  * After network_collect. Where all edges of the model are from files, METIS on the graph of these
  * neurons and their sources (the runs of synapses that a spike starts here become few and long);
- * else every block gets its share of each population. */
+ * else, and where METIS gives a block more than `most` neurons, every block gets its share of each
+ * population. */
 LOCAL err partition_blocks(const network *n, const model *m, uint32_t count, const uint32_t *owned,
-                           int blocks, uint32_t *block);
+                           int blocks, uint32_t most, uint32_t *block);
 
 COLLECTIVE err partition_measure(MPI_Comm comm, const network *n, const model *m,
                                  const partition *p, partition_quality *quality);

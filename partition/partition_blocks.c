@@ -104,10 +104,20 @@ static err divide_graph(const network *n, const model *m, uint32_t count, const 
   return e;
 }
 
+static uint32_t largest_block(uint32_t count, const uint32_t *block, int blocks) {
+  uint32_t *size = check_allocate((size_t)blocks, sizeof *size), largest = 0;
+  for (uint32_t i = 0; i < count; i++)
+    if (++size[block[i]] > largest) largest = size[block[i]];
+  free(size);
+  return largest;
+}
+
 err partition_blocks(const network *n, const model *m, uint32_t count, const uint32_t *owned,
-                     int blocks, uint32_t *block) {
-  if (blocks > 1 && count >= (uint32_t)blocks && all_from_files(m))
-    return divide_graph(n, m, count, owned, blocks, block);
+                     int blocks, uint32_t most, uint32_t *block) {
+  if (blocks > 1 && count >= (uint32_t)blocks && all_from_files(m)) {
+    const err e = divide_graph(n, m, count, owned, blocks, block);
+    if (e != OK || largest_block(count, block, blocks) <= most) return e;
+  }
   share_populations(m, count, owned, blocks, block);
   return OK;
 }

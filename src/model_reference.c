@@ -85,7 +85,9 @@ static const char distributions[] =
     "\n"
     "min and max must leave at least 1e-6 of the distribution. Where the value has a range, at "
     "most\n1e-9 of the distribution may lie outside; truncate it otherwise. Without spread (sd, "
-    "sigma 0,\nlow = high) it is a constant.\n";
+    "sigma 0,\nlow = high) it is a constant. In single precision a weight is then rounded to 16 "
+    "bits "
+    "(see\n`weight_accuracy`), in either direction.\n";
 
 static const char nodes[] =
     "\n## Lists of neurons\n"

@@ -67,7 +67,9 @@ static const model_key simulation_keys[] = {
     {"seed", KEY_NUMBER, "", RANGE(0, NUMBER_MAX), .fallback = "1", AT(model, seed),
      .meaning = "of all random numbers: edges, initial values, Poisson input"},
     {"precision", KEY_FLAG, "", .choices = precisions, .fallback = "single",
-     AT(model, double_precision), .meaning = "of the neurons' state"},
+     AT(model, double_precision),
+     .meaning = "of the neurons' state; with single, a potential in rest is right to some 1e-7 of "
+                "itself times tau_m / dt"},
     {"weight_accuracy", KEY_REAL, "", ABOVE(0, 1), .fallback = "0.01", AT(model, weight_accuracy),
      .meaning =
          "largest rounding of a weight (stored in 16 bits) that is accepted, relative to the "

@@ -104,7 +104,8 @@ static err divide(building *x, uint32_t *count, uint32_t **owned, int *blocks, u
     synapses += network_expected_indegree(x->n, model_population_of(x->m, (*owned)[i]));
   *blocks = shard_block_count(*count, synapses, x->plan->threads);
   *block = check_allocate(*count, sizeof **block);
-  return agree(x->comm, partition_blocks(x->n, x->m, *count, *owned, *blocks, *block));
+  return agree(x->comm, partition_blocks(x->n, x->m, *count, *owned, *blocks, SYNAPSE_BLOCK_NEURONS,
+                                         *block));
 }
 
 err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network **n, shard *s,

@@ -80,11 +80,19 @@ static double initial_value(const model *m, const sampler_weight *sampler, int s
   return sampler_weight_value(sampler, w.word[0]);
 }
 
-static void set_value(const shard *s, int state, uint32_t local, double value) {
+/* Of values below `high`, as a float is one too. */
+static float float_below(double value, double high) {
+  const float rounded = (float)value;
+  return rounded < high || !(value < high) ? rounded : nextafterf(rounded, -INFINITY);
+}
+
+static void set_value(const shard *s, int state, uint32_t local, const model_distribution *d,
+                      double value) {
   if (s->m->double_precision)
     ((double *)s->state[state])[local] = value;
   else
-    ((float *)s->state[state])[local] = (float)value;
+    ((float *)s->state[state])[local] =
+        d->kind == DISTRIBUTION_UNIFORM ? float_below(value, d->b) : (float)value;
 }
 
 static void initialise(shard *s) {
@@ -103,7 +111,7 @@ static void initialise(shard *s) {
       const sampler_weight sampler = sampler_weight_make(&population->initial[k]);
       for (uint32_t i = 0; i < s->neurons; i++)
         if (s->gid[i] - population->first_gid < population->size)
-          set_value(s, k, i, initial_value(s->m, &sampler, k, s->gid[i]));
+          set_value(s, k, i, &population->initial[k], initial_value(s->m, &sampler, k, s->gid[i]));
     }
   }
 }

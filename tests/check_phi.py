@@ -143,6 +143,9 @@ def check_spikes(verdict, work):
     done = phi("--spikes", work.path("new.h5"), *options[:-1], "400")
     verdict.check("may not carry the estimate" in done.stderr
                   and "warning" in json.loads(done.stdout)["coverage"], "too few data are warned of")
+    whole = phi("--spikes", work.path("new.h5"), "--nodes", "0-3", "--measures", "SI", "--begin", "2")
+    verdict.check(json.loads(whole.stdout)["coverage"]["pairs"] == 3999,
+                  "the last spike's bin counts, wherever bins begin")
     coupled = phi("--spikes", work.path("new.h5"), "--sample", "1x2", "--by", "coupling", *options[2:])
     nodes = sorted(m["node"] for m in json.loads(coupled.stdout)["members"])
     verdict.check((nodes[1] - nodes[0]) % 4 in (1, 3), "coupling finds neighbours on the ring")

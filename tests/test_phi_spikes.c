@@ -275,6 +275,10 @@ static void coupling_counts_the_bin_of_the_last_spike(void **state) {
                    ERR_USER);
   assert_non_null(strstr(check_message(), "wider bins"));
   check_clear();
+  for (int i = 0; i < 6; i++) time[i] = 1e17; /* beside which a bin is nothing */
+  s.begin = s.end = 1e17;
+  assert_int_equal(phi_sample_draw(&s, PHI_SAMPLE_COUPLING, 1, 2, 1, 5, 3, NULL, &made), OK);
+  free(made.member);
 }
 
 int main(void) {
