@@ -206,9 +206,10 @@ static err check_accuracy(const network *n, int j) {
       return model_fail(m->name, p->weight.place, "weight",
                         "a mean weight of %g beside others of the same receptor that need steps of "
                         "%g is rounded by up to %.2g of itself; simulation.weight_accuracy allows "
-                        "%g (raise it%s)",
+                        "%g%s%s",
                         mean, 2 * rounding, rounding / mean, m->weight_accuracy,
-                        m->double_precision ? "" : ", or set simulation.precision: double");
+                        m->weight_accuracy < 1 ? "; raise it" : "",
+                        m->double_precision ? "" : "; or set simulation.precision: double");
   }
   return OK;
 }

@@ -151,6 +151,21 @@ def check_changes(verdict, work, some, everyone, truth):
     verdict.check("none of 80 neurons" in shinkei("info", work.path("none/spikes.h5")), "and told")
 
 
+def check_no_room(verdict, work, some, everyone):
+    """A restart that has no room to tell of other neurons cuts nothing."""
+    here = work.path("room")
+    run(everyone, here, "--duration", HALF - BEGIN, "--checkpoint-at-end")
+    run(everyone, here, "--restart", here)
+    before, size = told(here), os.path.getsize(os.path.join(here, "spikes.h5"))
+    line = command(["run", some, "--restart", os.path.join(here, "checkpoint-000000000002500.h5"), "--out", here])
+    done = subprocess.run(["bash", "-c", 'ulimit -f "$0" && exec "$@"', str(size // 1024), *line],
+                          capture_output=True, text=True, check=False, timeout=60)
+    verdict.check(done.returncode == 3 and "no room for" in done.stderr, f"no room: {done.stderr.strip()[:120]}")
+    after = told(here)
+    verdict.check(np.array_equal(before[1], after[1]) and after[0]["E"][:3] == before[0]["E"][:3],
+                  f"nothing is cut: {after[0]}")
+
+
 def main():
     verdict = Verdict()
     with Workspace() as work:
@@ -176,6 +191,7 @@ def main():
         check_refusals(verdict, work.path("c"))
         check_damage(verdict, work.path("c/spikes.h5"), work)
         check_changes(verdict, work, some, everyone, truth)
+        check_no_room(verdict, work, some, everyone)
         run(everyone, work.path("b"), "--restart", work.path("b"))
         check_told(verdict, "restarted with all recorded", work.path("b"), (80, "all", HALF, END), truth)
         verdict.check(told(work.path("b"))[0]["silent"][2] == BEGIN, "who was recorded before still is")
