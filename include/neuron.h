@@ -91,6 +91,8 @@ LOCAL const neuron_model *neuron_find(const char *name);
 /* Position of a key in a list of fields, -1 where it is not there. */
 LOCAL int neuron_field_find(const neuron_field *fields, int count, const char *key);
 
+/* Is a time [ms] a whole number of steps of dt, up to rounding, and none only where it is 0? */
+LOCAL bool neuron_is_whole_steps(double time, double dt);
 /* For the models: a refractory time t_ref [ms] as steps of dt, and what `check` says of it. */
 LOCAL double neuron_refractory_steps(double t_ref, double dt);
 LOCAL const char *neuron_check_refractory(double t_ref, double dt);

@@ -193,8 +193,7 @@ static err read_time(const model_reader *r, const model_tree *node, const model_
                      double *value) {
   err e = model_read_number(node, row, value);
   if (e) return e;
-  const double steps = *value / r->m->dt, whole = round(steps);
-  if (fabs(steps - whole) > 1e-6 + 4e-16 * whole || (*value > 0 && whole < 1)) {
+  if (!neuron_is_whole_steps(*value, r->m->dt)) {
     char shown[MODEL_SHOWN_MAX], dt[32];
     return model_tree_fail(node, NULL, "%s ms is no multiple of dt: must be one (dt is %s ms)",
                            model_tree_shown(node, shown), model_number_text(r->m->dt, dt));

@@ -26,11 +26,14 @@ int neuron_field_find(const neuron_field *fields, int count, const char *key) {
   return -1;
 }
 
+bool neuron_is_whole_steps(double time, double dt) {
+  const double steps = round(time / dt);
+  return fabs(time / dt - steps) <= 1e-6 + 4e-16 * steps && (time == 0 || steps >= 1);
+}
+
 double neuron_refractory_steps(double t_ref, double dt) { return round(t_ref / dt); }
 
 const char *neuron_check_refractory(double t_ref, double dt) {
-  const double steps = neuron_refractory_steps(t_ref, dt);
-  if (fabs(t_ref / dt - steps) > 1e-6 + 4e-16 * steps || (t_ref > 0 && steps < 1))
-    return "t_ref must be a multiple of dt";
-  return steps > 1e9 ? "t_ref must be at most 1e9 steps of dt" : NULL;
+  if (!neuron_is_whole_steps(t_ref, dt)) return "t_ref must be a multiple of dt";
+  return t_ref / dt > 1e9 ? "t_ref must be at most 1e9 steps of dt" : NULL;
 }
