@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Standard normal quantiles at i / INTERVALS; between them linear (error below 4e-5), in the EXACT
  * outer intervals on both sides computed anew for each draw. */
@@ -98,21 +99,32 @@ static inline int64_t nearest(double x) {
   return shifted.bits - origin.bits;
 }
 
-/* Most of normal weights by table; those in the outer intervals are left to the caller. */
+/* Most of normal weights by table; those in the outer intervals are left to the caller. Compilers
+ * make vectors of all but the looking up, which so has a loop of its own. */
+enum { LANES = 64 };
+
 VECTOR_CLONES static void draw_normal(const sampler_weight *s, double inverse, int count,
                                       const uint32_t *restrict word, int64_t *restrict out) {
   const double low = s->low * INTERVALS, span = s->span * 0x1p-32 * INTERVALS;
   const double mean = s->a * inverse, deviation = s->b * inverse;
   const double least = s->minimum * inverse, greatest = s->maximum * inverse;
-  for (int i = 0; i < count; i++) {
-    const double position = low + span * ((double)word[i] + 0.5);
-    int32_t k = (int32_t)position;
-    k = k < INTERVALS - 1 ? k : INTERVALS - 1;
-    const double z =
-        quantile_table[k] + (position - k) * (quantile_table[k + 1] - quantile_table[k]);
-    out[i] = k < EXACT || k >= INTERVALS - EXACT
-                 ? INT64_MIN
-                 : nearest(between(least, mean + deviation * z, greatest));
+  for (int first = 0; first < count; first += LANES) {
+    const int n = count - first < LANES ? count - first : LANES;
+    int32_t k[LANES];
+    double fraction[LANES], bound[LANES][2];
+    for (int i = 0; i < n; i++) {
+      const double position = low + span * ((double)word[first + i] + 0.5);
+      const int32_t below = (int32_t)position;
+      k[i] = below < INTERVALS - 1 ? below : INTERVALS - 1;
+      fraction[i] = position - k[i];
+    }
+    for (int i = 0; i < n; i++) memcpy(bound[i], &quantile_table[k[i]], sizeof bound[i]);
+    for (int i = 0; i < n; i++) {
+      const double z = bound[i][0] + fraction[i] * (bound[i][1] - bound[i][0]);
+      const int64_t weight = nearest(between(least, mean + deviation * z, greatest));
+      const uint32_t inner = (uint32_t)(k[i] - EXACT); /* wraps below EXACT */
+      out[first + i] = inner < INTERVALS - 2 * EXACT ? weight : INT64_MIN;
+    }
   }
 }
 

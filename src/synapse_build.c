@@ -118,25 +118,28 @@ static inline uint32_t find_source(const synapse_block *b, uint32_t gid) {
 
 typedef struct { /* an edge on its way into the block */
   uint64_t synapse;
-  uint32_t source, key;
+  uint32_t source /* gid; its place among the sources when its group is written */, key;
 } packed_edge;
 
 /* Edges wait in groups of sources until a group is full, and are then sorted by source and written:
  * each source gets some neighbouring synapses at once, where writing edge by edge would miss the
  * cache, and the page table, on every one; and the sorting itself stays in the cache, by digits of
  * so many bits. */
-enum { GROUPS = 128, GROUP_EDGES = 8192, DIGIT_BITS = 12, AHEAD = 64 /* places asked for */ };
+enum { GROUPS = 128, GROUP_EDGES = 8192, DIGIT_BITS = 12 };
+enum { AHEAD = 64, GROUP_AHEAD = 8 }; /* places asked for before they are written */
 
 typedef struct {
-  int shift; /* group of a source: source >> shift */
+  int shift; /* group of a source: gid >> shift */
+  int bits;  /* by so many lower ones the places of a group's sources differ */
   uint32_t count[GROUPS];
   packed_edge *edge;   /* [GROUPS][GROUP_EDGES] */
   packed_edge *sorted; /* [GROUP_EDGES] */
 } waiting;
 
-static waiting waiting_create(uint32_t sources) {
+static waiting waiting_create(uint32_t all, uint32_t sources) {
   waiting list = {0};
-  while (sources >> list.shift >= GROUPS) list.shift++;
+  while (all >> list.shift >= GROUPS) list.shift++;
+  while (list.bits < list.shift && sources >> list.bits > 0) list.bits++;
   list.edge = check_allocate_raw((size_t)GROUPS * GROUP_EDGES, sizeof *list.edge);
   list.sorted = check_allocate_raw(GROUP_EDGES, sizeof *list.sorted);
   return list;
@@ -186,8 +189,9 @@ static void sort_digit(const packed_edge *edge, uint32_t count, int shift, int b
 static void write_group(builder *w, waiting *list, uint32_t group) {
   const uint32_t count = list->count[group];
   packed_edge *from = list->edge + (size_t)group * GROUP_EDGES, *to = list->sorted;
-  for (int done = 0, bits; done < list->shift; done += bits) {
-    bits = list->shift - done < DIGIT_BITS ? list->shift - done : DIGIT_BITS;
+  for (uint32_t k = 0; k < count; k++) from[k].source = find_source(w->b, from[k].source);
+  for (int done = 0, bits; done < list->bits; done += bits) {
+    bits = list->bits - done < DIGIT_BITS ? list->bits - done : DIGIT_BITS;
     sort_digit(from, count, done, bits, to);
     packed_edge *swap = from;
     from = to;
@@ -201,17 +205,21 @@ static void write_group(builder *w, waiting *list, uint32_t group) {
 static bool take_edges(builder *w, uint32_t target, const network_edges *edges, waiting *list) {
   const synapse_block *b = w->b;
   const uint64_t limit = b->wide ? INT64_MAX : INT32_MAX;
+  const network_edges in = *edges;
+  const int receptors = b->receptors, shift = list->shift;
   uint64_t load = 0;
-  for (size_t k = 0; k < edges->count; k++) {
-    const int64_t weight = edges->weight[k];
-    const uint32_t source = find_source(b, edges->source[k]), group = source >> list->shift;
+  for (size_t k = 0; k < in.count; k++) {
+    const int64_t weight = in.weight[k];
+    const uint32_t source = in.source[k], group = source >> shift, at = list->count[group];
     load += (uint64_t)(weight < 0 ? -weight : weight);
     if (load > limit) return false;
-    list->edge[(size_t)group * GROUP_EDGES + list->count[group]++] =
-        (packed_edge){.synapse = (uint64_t)weight << 16 | target,
-                      .source = source,
-                      .key = (uint32_t)((edges->delay[k] - 1) * b->receptors + edges->receptor[k])};
-    if (list->count[group] == GROUP_EDGES) write_group(w, list, group);
+    list->count[group] = at + 1;
+    packed_edge *to = &list->edge[(size_t)group * GROUP_EDGES + at];
+    __builtin_prefetch(to + GROUP_AHEAD, 1);
+    *to = (packed_edge){.synapse = (uint64_t)weight << 16 | target,
+                        .source = source,
+                        .key = (uint32_t)((in.delay[k] - 1) * receptors + in.receptor[k])};
+    if (at + 1 == GROUP_EDGES) write_group(w, list, group);
   }
   return true;
 }
@@ -229,7 +237,7 @@ static err too_heavy(const builder *w, uint32_t gid, size_t synapses) {
 static err fill(builder *w) {
   synapse_block *b = w->b;
   network_edges edges = {0};
-  waiting list = waiting_create(b->sources);
+  waiting list = waiting_create(w->all, b->sources);
   err e = OK;
   for (uint32_t i = 0; i < b->neurons && e == OK; i++) {
     edges.count = 0;
