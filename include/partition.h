@@ -54,7 +54,8 @@ LOCAL partition_method partition_method_of(const char *name);
  *   is a serial library, so the graph is gathered on rank 0: 90 to 110 bytes an edge at the peak
  *   there, METIS's own included (partition_graph_bytes). The best of several METIS divisions
  *   (fewer for large graphs), each improved on the directed volume. Imbalance at most 1.05 where no
- *   single neuron prevents it.
+ *   single neuron prevents it. Where that would take more than PARTITION_GRAPH_BYTES, all ranks
+ *   join the neurons to groups first, and METIS divides the graph of groups, on its weighted edges.
  * - populations that only other rules connect: a graph of groups of neurons, or an even share of
  *   each population where that graph offers little. Imbalance at most 1.02 for populations that
  *   are large beside the number of parts.
@@ -68,6 +69,11 @@ LOCAL void partition_free(partition *p);
 /* Most memory that dividing a graph by METIS takes, on the rank that does it [B]: as for a random
  * graph. Where neurons are joined to their like, it may be half of that. */
 LOCAL double partition_graph_bytes(double vertices, double edges);
+#define PARTITION_GRAPH_BYTES 3e9
+
+/* The same of PARTITION_METIS, where all ranks share in coarsening: of rank 0, and of another. */
+LOCAL void partition_metis_bytes(double vertices, double edges, int ranks, double *first,
+                                 double *other);
 
 /* The gids that this rank owns (parts == size of comm), ascending; caller frees *owned.       */
 COLLECTIVE err partition_owned(MPI_Comm comm, const partition *p, uint32_t *count,
@@ -76,10 +82,13 @@ COLLECTIVE err partition_owned(MPI_Comm comm, const partition *p, uint32_t *coun
 /* Order owned neurons into `blocks` groups that share sources: block[i] of owned[i], balanced.
  * After network_collect. Where all edges of the model are from files, METIS on the graph of these
  * neurons and their sources (the runs of synapses that a spike starts here become few and long);
- * else, and where METIS gives a block more than `most` neurons, every block gets its share of each
- * population. */
+ * else, where that graph would take more than PARTITION_GRAPH_BYTES, and where METIS gives a block
+ * more than `most` neurons, every block gets its share of each population. */
 LOCAL err partition_blocks(const network *n, const model *m, uint32_t count, const uint32_t *owned,
                            int blocks, uint32_t most, uint32_t *block);
+
+/* Most memory that it takes for a graph [B]; 0 where it makes none since it would be too large. */
+LOCAL double partition_blocks_bytes(double owned, double neurons, double edges);
 
 COLLECTIVE err partition_measure(MPI_Comm comm, const network *n, const model *m,
                                  const partition *p, partition_quality *quality);

@@ -67,7 +67,7 @@ static err divide_by_metis(MPI_Comm comm, const network *n, const model *m, part
   bool *explicit = check_allocate((size_t)m->populations, sizeof *explicit), any = false;
   partition_explicit_populations(m, explicit);
   for (int q = 0; q < m->populations; q++) any |= explicit[q];
-  err e = any ? partition_explicit_divide(comm, n, m, explicit, p) : OK;
+  err e = any ? partition_explicit_divide(comm, n, m, explicit, PARTITION_GRAPH_BYTES, p) : OK;
   if (e == OK) e = divide_by_rules(comm, m, explicit, p);
   free(explicit);
   return e;

@@ -2,6 +2,7 @@
 #include "partition.h"
 #include "partition_graph.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -112,9 +113,24 @@ static uint32_t largest_block(uint32_t count, const uint32_t *block, int blocks)
   return largest;
 }
 
+double partition_blocks_bytes(double owned, double neurons, double edges) {
+  const double bytes = partition_graph_bytes(owned + fmin(neurons, edges), edges);
+  return bytes <= PARTITION_GRAPH_BYTES ? bytes : 0;
+}
+
+/* By a graph, where it is worth it and a rank can have it. */
+static bool by_graph(const network *n, const model *m, uint32_t count, const uint32_t *owned,
+                     int blocks) {
+  double edges = 0;
+  for (uint32_t i = 0; i < count; i++)
+    edges += network_expected_indegree(n, model_population_of(m, owned[i]));
+  return blocks > 1 && count >= (uint32_t)blocks && all_from_files(m) &&
+         partition_blocks_bytes(count, m->neurons, edges) > 0;
+}
+
 err partition_blocks(const network *n, const model *m, uint32_t count, const uint32_t *owned,
                      int blocks, uint32_t most, uint32_t *block) {
-  if (blocks > 1 && count >= (uint32_t)blocks && all_from_files(m)) {
+  if (by_graph(n, m, count, owned, blocks)) {
     const err e = divide_graph(n, m, count, owned, blocks, block);
     if (e != OK || largest_block(count, block, blocks) <= most) return e;
   }

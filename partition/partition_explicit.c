@@ -1,9 +1,11 @@
 #include "partition_explicit.h"
 #include "agree.h"
 #include "directory.h"
+#include "partition_coarsen.h"
 #include "partition_graph.h"
 #include "partition_rules.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,28 +171,116 @@ static void scatter(MPI_Comm comm, const numbering *v, const int32_t *part, part
   }
 }
 
-err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, const bool *explicit,
-                              partition *p) {
+static err divide_gathered(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
+                           uint32_t *target, partition *p) {
   int rank;
   MPI_Comm_rank(comm, &rank);
+  size_t edges;
+  source = gather(comm, count, source, &edges);
+  target = gather(comm, count, target, &edges);
+  int32_t *part = rank == 0 ? check_allocate(v->first[v->m->populations], sizeof *part) : NULL;
+  err e = rank == 0 ? divide(v, edges, source, target, p->parts, part) : OK;
+  e = agree(comm, e);
+  if (e == OK) scatter(comm, v, part, p);
+  free(part);
+  return e;
+}
+
+/* ---- where that would be too much for one rank ---- */
+
+static double mean_rate(const numbering *v) {
+  double sum = 0;
+  for (int q = 0; q < v->m->populations; q++)
+    sum += v->m->population[q].expected_rate * (v->first[q + 1] - v->first[q]);
+  return sum / v->first[v->m->populations];
+}
+
+/* Loads in units of a 64th of the mean rate. */
+static void set_loads(const numbering *v, size_t count, const uint32_t *target, const double *cost,
+                      partition_links *g) {
+  const model *m = v->m;
+  const double mean = mean_rate(v);
+  for (int q = 0; q < m->populations; q++) {
+    const double by_rule = round(partition_rule_events(m, q, false) / mean * 64);
+    for (uint32_t i = 0; i < g->count; i++)
+      if (g->first + i >= v->first[q] && g->first + i < v->first[q + 1])
+        g->load[PARTITION_LOAD_EVENTS][i] = by_rule;
+  }
+  for (uint32_t i = 0; i < g->count; i++) g->load[PARTITION_LOAD_UPDATE][i] = 1;
+  partition_links_add(g, count, target, cost, g->load[PARTITION_LOAD_EVENTS]);
+}
+
+/* The graph of vertices; frees source and target. */
+static void make_links(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
+                       uint32_t *target, partition_links *g) {
+  const model *m = v->m;
+  partition_link *link = check_allocate(count, sizeof *link);
+  double *cost = check_allocate(count, sizeof *cost);
+  int q = 0;
+  for (size_t k = 0; k < count; k++) {
+    while (source[k] < v->first[q]) q--;
+    while (source[k] >= v->first[q + 1]) q++;
+    cost[k] = partition_graph_cost(m->population[q].expected_rate, mean_rate(v));
+    link[k] = (partition_link){source[k], target[k], (uint64_t)cost[k]};
+  }
+  free(source);
+  partition_links_make(comm, v->first[m->populations], count, link, g);
+  set_loads(v, count, target, cost, g);
+  free(target);
+  free(cost);
+}
+
+/* Explicit gids of this rank's slice of the directory, as vertices. */
+static size_t own_vertices(const numbering *v, const partition *p, uint32_t *vertex) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < p->slice_count; i++)
+    if (v->explicit[model_population_of(v->m, p->slice_first + i)])
+      vertex[count++] = vertex_of(v, p->slice_first + i);
+  return count;
+}
+
+static void take_owners(const numbering *v, const partition_links *g, const uint32_t *part,
+                        partition *p) {
+  uint32_t *vertex = check_allocate(p->slice_count, sizeof *vertex);
+  const size_t count = own_vertices(v, p, vertex);
+  uint32_t *owner = partition_links_fetch(g, count, vertex, sizeof *part, part);
+  for (uint32_t i = 0, k = 0; i < p->slice_count; i++)
+    if (v->explicit[model_population_of(v->m, p->slice_first + i)]) p->slice_owner[i] = owner[k++];
+  free(owner);
+  free(vertex);
+}
+
+static err divide_coarsened(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
+                            uint32_t *target, double bytes, partition *p) {
+  partition_links g;
+  make_links(comm, v, count, source, target, &g);
+  const partition_links numbers = {
+      .comm = comm, .vertices = g.vertices, .first = g.first, .count = g.count};
+  uint32_t *part = check_allocate(g.count, sizeof *part);
+  const err e = partition_coarsen_divide(&g, p->parts, bytes, part);
+  if (e == OK) take_owners(v, &numbers, part, p);
+  free(part);
+  return e;
+}
+
+err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, const bool *explicit,
+                              double bytes, partition *p) {
   numbering v = {.m = m, .explicit = explicit};
   v.first = check_allocate((size_t)m->populations + 1, sizeof *v.first);
   for (int q = 0; q < m->populations; q++)
     v.first[q + 1] = v.first[q] + (explicit[q] ? m->population[q].size : 0);
-  size_t count, edges;
+  size_t count;
   uint32_t *source, *target;
   partition_explicit_edges(comm, n, m, explicit, &count, &source, &target);
   for (size_t i = 0; i < count; i++) {
     source[i] = vertex_of(&v, source[i]);
     target[i] = vertex_of(&v, target[i]);
   }
-  source = gather(comm, count, source, &edges);
-  target = gather(comm, count, target, &edges);
-  int32_t *part = rank == 0 ? check_allocate(v.first[m->populations], sizeof *part) : NULL;
-  err e = rank == 0 ? divide(&v, edges, source, target, p->parts, part) : OK;
-  e = agree(comm, e);
-  if (e == OK) scatter(comm, &v, part, p);
-  free(part);
+  uint64_t edges = count;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &edges, 1, MPI_UINT64_T, MPI_SUM, comm));
+  const bool fits = partition_graph_bytes(v.first[m->populations], (double)edges) <= bytes;
+  const err e = fits ? divide_gathered(comm, &v, count, source, target, p)
+                     : divide_coarsened(comm, &v, count, source, target, bytes, p);
   free(v.first);
   return e;
 }

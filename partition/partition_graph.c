@@ -35,13 +35,16 @@ static void make_distinct(uint32_t vertices, size_t *first, uint32_t *value) {
   }
 }
 
+int32_t partition_graph_cost(double rate, double mean) {
+  const double cost = round(rate / mean * 64);
+  return cost < 1 ? 1 : cost > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)cost;
+}
+
 static void set_cost(partition_graph *g, const double *rate) {
   double sum = 0;
   for (uint32_t v = 0; v < g->vertices; v++) sum += rate[v];
-  for (uint32_t v = 0; v < g->vertices; v++) {
-    const double cost = round(rate[v] / sum * g->vertices * 64);
-    g->cost[v] = cost < 1 ? 1 : cost > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)cost;
-  }
+  for (uint32_t v = 0; v < g->vertices; v++)
+    g->cost[v] = partition_graph_cost(rate[v], sum / g->vertices);
 }
 
 /* Rows of sources by target, in the order in which the edges came. */

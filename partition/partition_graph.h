@@ -36,6 +36,9 @@ LOCAL void partition_graph_build(partition_graph *g, uint32_t vertices, size_t e
                                  uint32_t *source, uint32_t *target, const double *rate);
 LOCAL void partition_graph_free(partition_graph *g);
 
+/* Cost of sending to one part, of a neuron with this rate where the mean is that. */
+LOCAL int32_t partition_graph_cost(double rate, double mean);
+
 /* Directed volume of a division, in units of cost. */
 LOCAL int64_t partition_graph_volume(const partition_graph *g, int parts, const int32_t *part);
 /* Largest load of a part over the mean (1 where there is no load at all). */
@@ -50,10 +53,12 @@ LOCAL err partition_graph_fits(const char *what, double value, double largest);
  * smallest directed volume among those within the bound. part[vertices].                      */
 LOCAL err partition_graph_divide(const partition_graph *g, int parts, int32_t *part);
 
-/* Divide a small dense graph by METIS so that little of link[vertices x vertices] (symmetric) is
- * cut. */
-LOCAL err partition_metis_cut(uint32_t vertices, const double *link,
-                              double *const load[PARTITION_LOADS], int parts, int32_t *part);
+/* Divide a graph by METIS so that little weight is cut. Vertex v is linked to to[first[v]] ..
+ * to[first[v + 1] - 1], symmetrically; links of a vertex to itself and of no weight count for
+ * nothing. load[][vertices], part[vertices]. ERR_USER as of partition_graph_fits. */
+LOCAL err partition_metis_cut(uint32_t vertices, const size_t *first, const uint32_t *to,
+                              const double *weight, double *const load[PARTITION_LOADS], int parts,
+                              int32_t *part);
 
 /* Move vertices between parts while that lowers the directed volume, keeping every load of a part
  * below limit x mean (or lowering what lies above). Fiduccia & Mattheyses 1982 with k parts: moves

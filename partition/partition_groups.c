@@ -101,6 +101,22 @@ static void link_groups(const division *d, double *link) {
   }
 }
 
+/* METIS on the graph in which every group may be linked to every other. */
+static err divide_dense(const division *d, const double *link, double *const load[PARTITION_LOADS],
+                        int32_t *part) {
+  const size_t groups = d->groups;
+  size_t *first = check_allocate(groups + 1, sizeof *first);
+  uint32_t *to = check_allocate(groups * groups, sizeof *to);
+  for (size_t i = 0; i < groups; i++) {
+    first[i + 1] = (i + 1) * groups;
+    for (size_t j = 0; j < groups; j++) to[i * groups + j] = (uint32_t)j;
+  }
+  const err e = partition_metis_cut(d->groups, first, to, link, load, d->parts, part);
+  free(first);
+  free(to);
+  return e;
+}
+
 static err divide_groups(division *d) {
   const size_t groups = d->groups;
   double *link = check_allocate(groups * groups, sizeof *link);
@@ -112,7 +128,7 @@ static err divide_groups(division *d) {
     load[PARTITION_LOAD_EVENTS][i] = d->group[i].neurons * d->events[d->group[i].population];
   }
   link_groups(d, link);
-  const err e = partition_metis_cut(d->groups, link, load, d->parts, part);
+  const err e = divide_dense(d, link, load, part);
   for (size_t i = 0; e == OK && i < groups; i++)
     *count_of(d, d->group[i].population, part[i]) += d->group[i].neurons;
   for (int c = 0; c < PARTITION_LOADS; c++) free(load[c]);

@@ -108,10 +108,12 @@ static double worst_imbalance(const partition_graph *g, int parts, const int32_t
   return worst;
 }
 
-/* Too few vertices for METIS to halve: runs of equal length, for partition_refine to better. */
-static void divide_runs(const partition_graph *g, int parts, int32_t *part) {
-  for (uint32_t v = 0; v < g->vertices; v++)
-    part[v] = (int32_t)((uint64_t)v * (uint64_t)parts / g->vertices);
+/* Too few vertices a part for METIS to halve: runs of equal length. */
+static bool divide_runs(uint32_t vertices, int parts, uint32_t least, int32_t *part) {
+  if (parts > 1 && vertices / least >= (uint32_t)parts) return false;
+  for (uint32_t v = 0; v < vertices; v++)
+    part[v] = (int32_t)((uint64_t)v * (uint64_t)parts / vertices);
+  return true;
 }
 
 static int candidates_of(const partition_graph *g) {
@@ -142,8 +144,7 @@ static void divide_best(const partition_graph *g, metis_graph *m, int parts, int
 
 err partition_graph_divide(const partition_graph *g, int parts, int32_t *part) {
   metis_graph m;
-  if (parts == 1 || g->vertices / 8 < (uint32_t)parts) {
-    divide_runs(g, parts, part);
+  if (divide_runs(g->vertices, parts, 8, part)) {
     if (parts > 1) partition_refine(g, parts, PARTITION_IMBALANCE_AIM, part);
     return OK;
   }
@@ -153,29 +154,30 @@ err partition_graph_divide(const partition_graph *g, int parts, int32_t *part) {
   return e;
 }
 
-err partition_metis_cut(uint32_t vertices, const double *link, double *const load[PARTITION_LOADS],
-                        int parts, int32_t *part) {
-  const size_t n = vertices;
+err partition_metis_cut(uint32_t vertices, const size_t *first, const uint32_t *to,
+                        const double *weight, double *const load[PARTITION_LOADS], int parts,
+                        int32_t *part) {
+  const size_t n = vertices, links = first[n];
+  if (divide_runs(vertices, parts, 4, part)) return OK;
   metis_graph m = {.vertices = (idx_t)vertices};
-  err e =
-      partition_graph_fits("the number of links between groups", (double)n * (double)n, IDX_MAX);
+  err e = partition_graph_fits("the number of links between groups", (double)links, IDX_MAX);
   if (e != OK) return e;
   const partition_graph loads = {.vertices = vertices, .load = {load[0], load[1]}};
   double sum = 0;
-  for (size_t i = 0; i < n * n; i++) sum += link[i];
+  for (size_t k = 0; k < links; k++) sum += weight[k];
   const double scale = sum > 0 ? (double)IDX_MAX / 4 / sum : 0;
   m.first = check_allocate(n + 1, sizeof(idx_t));
-  m.neighbour = check_allocate(n * n, sizeof(idx_t));
-  m.link = check_allocate(n * n, sizeof(idx_t));
+  m.neighbour = check_allocate(links, sizeof(idx_t));
+  m.link = check_allocate(links, sizeof(idx_t));
   m.size = check_allocate(n, sizeof(idx_t));
   idx_t entries = 0;
   for (size_t v = 0; v < n; v++) {
     m.size[v] = 1;
-    for (size_t w = 0; w < n; w++) {
-      const idx_t weight = (idx_t)(link[v * n + w] * scale + 0.5);
-      if (v == w || weight < 1) continue;
-      m.neighbour[entries] = (idx_t)w;
-      m.link[entries++] = weight;
+    for (size_t k = first[v]; k < first[v + 1]; k++) {
+      const idx_t rounded = (idx_t)(weight[k] * scale + 0.5);
+      if (to[k] == v || rounded < 1) continue;
+      m.neighbour[entries] = (idx_t)to[k];
+      m.link[entries++] = rounded;
     }
     m.first[v + 1] = entries;
   }

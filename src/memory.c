@@ -98,7 +98,7 @@ static double blocks_need(const network *n, const memory_job *job, const edge_ne
   const double edges = network_expected_synapses(n) / job->ranks;
   if (blocks <= job->ranks || x->explicit_edges < network_expected_synapses(n)) return 0;
   const double neurons = network_model(n)->neurons;
-  return x->kept + partition_graph_bytes(neurons / job->ranks + fmin(neurons, edges), edges);
+  return x->kept + partition_blocks_bytes(neurons / job->ranks, neurons, edges);
 }
 
 /* Counting a block's synapses (synapse_build), and the lists of sources (exchange_create). */
@@ -126,9 +126,11 @@ memory_need memory_predict(const network *n, const memory_job *job) {
   peak = fmax(peak, x.kept + lists_need(n, job, blocks));
   peak = fmax(peak, fmax(x.reading, x.collecting));
   peak = fmax(peak, blocks_need(n, job, &x, blocks));
-  need.largest = peak;
+  double first = 0, other = 0;
   if (job->metis && ranks > 1 && x.explicit_edges > 0)
-    need.largest = fmax(peak, x.slices + partition_graph_bytes(m->neurons, x.explicit_edges));
+    partition_metis_bytes(m->neurons, x.explicit_edges, job->ranks, &first, &other);
+  peak = fmax(peak, x.slices + other);
+  need.largest = fmax(peak, x.slices + first);
   need.building = need.largest + (ranks - 1) * peak - ranks * built;
   need.largest += need.fixed / ranks;
   need.total = need.synapses + need.neurons + need.building + need.fixed;

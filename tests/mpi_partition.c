@@ -2,7 +2,7 @@
  * exactly, written and read back, refused where they do not fit.                              */
 #include "agree.h"
 #include "mpi_promise.h"
-#include "partition.h"
+#include "partition_explicit.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -173,6 +173,54 @@ static void owners_and_measures_do_not_depend_on_the_number_of_ranks(void) {
       network_free(alone);
       model_free(m);
     }
+}
+
+/* As PARTITION_METIS where the graph may take no more than `bytes` on rank 0. */
+static partition coarsen(MPI_Comm comm, const network *n, const model *m, int parts, double bytes) {
+  partition p = divide(comm, n, m, PARTITION_BLOCK, parts);
+  bool explicit[4] = {false};
+  EXPECT(m->populations <= 4);
+  partition_explicit_populations(m, explicit);
+  EXPECT(partition_explicit_divide(comm, n, m, explicit, bytes, &p) == OK);
+  return p;
+}
+
+static const double rooms[] = {0, 150000};
+
+static void graphs_too_large_for_a_rank_are_divided_the_same_on_any_number_of_ranks(void) {
+  for (size_t k = 0; k < COUNT(rooms); k++)
+    for (int mixed = 0; mixed < 2; mixed++) {
+      model *m = mixed ? parse_mixed() : parse_explicit();
+      network *together = connect(MPI_COMM_WORLD, m), *alone = connect(MPI_COMM_SELF, m);
+      partition p = coarsen(MPI_COMM_WORLD, together, m, 5, rooms[k]);
+      partition q = coarsen(MPI_COMM_SELF, alone, m, 5, rooms[k]);
+      for (uint32_t i = 0; i < p.slice_count; i++)
+        EXPECT(p.slice_owner[i] == q.slice_owner[p.slice_first + i]);
+      partition_free(&p);
+      partition_free(&q);
+      network_free(together);
+      network_free(alone);
+      model_free(m);
+    }
+}
+
+static void graphs_too_large_for_a_rank_are_divided_well(void) {
+  model *m = parse_explicit();
+  network *n = connect(MPI_COMM_WORLD, m);
+  for (size_t k = 0; k < COUNT(rooms); k++)
+    for (int parts = 2; parts <= 6; parts += 2) {
+      partition_quality q[2];
+      for (int j = 0; j < 2; j++) {
+        partition p = j ? divide(MPI_COMM_WORLD, n, m, PARTITION_RANDOM, parts)
+                        : coarsen(MPI_COMM_WORLD, n, m, parts, rooms[k]);
+        EXPECT(partition_measure(MPI_COMM_WORLD, n, m, &p, &q[j]) == OK);
+        partition_free(&p);
+      }
+      EXPECT(q[0].imbalance_neurons <= 1.06 && q[0].imbalance_events <= 1.06);
+      EXPECT(q[0].volume < 0.55 * q[1].volume);
+    }
+  network_free(n);
+  model_free(m);
 }
 
 /* Volume, cut, events and neighbours of drawn or listed edges, by definition. */
@@ -439,6 +487,8 @@ int main(int argc, char **argv) {
   void (*const promise[])(void) = {
       each_neuron_is_owned_once,
       owners_and_measures_do_not_depend_on_the_number_of_ranks,
+      graphs_too_large_for_a_rank_are_divided_the_same_on_any_number_of_ranks,
+      graphs_too_large_for_a_rank_are_divided_well,
       explicit_measures_are_exact,
       measures_of_rules_are_near_those_of_the_drawn_edges,
       metis_is_balanced_and_sends_less,
