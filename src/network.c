@@ -25,7 +25,8 @@ bool network_rule_is_collected(model_rule rule) {
 }
 
 uint32_t network_owned_from(const network *n, uint32_t gid) {
-  uint32_t low = 0, high = n->owned_count;
+  const uint32_t bucket = gid >> n->owned_shift;
+  uint32_t low = n->owned_bucket[bucket], high = n->owned_bucket[bucket + 1];
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
     if (n->owned[middle] < gid)
@@ -264,7 +265,8 @@ void network_release(network *n) {
     network_file_release(&np->edges);
   }
   free(n->owned);
-  n->owned = NULL;
+  free(n->owned_bucket);
+  n->owned = n->owned_bucket = NULL;
   n->owned_count = 0;
 }
 

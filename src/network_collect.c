@@ -211,6 +211,25 @@ typedef struct {
   collected_edge edge;
 } arrived_edge;
 
+/* Edges find their places one by one in arrays that no cache holds. Some ask for them at once, so
+ * that they wait for the memory together. */
+enum { AT_ONCE = 64 };
+
+static void take_some(const network *n, size_t count, const travelling_edge *arrived, size_t *next,
+                      arrived_edge *edge) {
+  uint32_t own[AT_ONCE];
+  for (size_t i = 0; i < count; i++) {
+    own[i] = network_owned_index(n, arrived[i].target);
+    __builtin_prefetch(&next[own[i]], 1);
+  }
+  for (size_t i = 0; i < count; i++) __builtin_prefetch(&edge[next[own[i]]], 1);
+  for (size_t i = 0; i < count; i++) {
+    const travelling_edge *a = &arrived[i];
+    edge[next[own[i]]++] =
+        (arrived_edge){a->ordinal, {a->source, a->delay, a->receptor, a->weight}};
+  }
+}
+
 /* Put each edge among those of its target. */
 static arrived_edge *take_arrivals(sending *s, uint64_t rounds, const size_t *first) {
   const uint32_t owned = s->n->owned_count;
@@ -222,10 +241,9 @@ static arrived_edge *take_arrivals(sending *s, uint64_t rounds, const size_t *fi
     list_round(s, round);
     travelling_edge *arrived =
         directory_route(s->d, sizeof *arrived, s->list.count, s->list.edge, &count);
-    for (size_t i = 0; i < count; i++) {
-      const travelling_edge *a = &arrived[i];
-      edge[next[network_owned_index(s->n, a->target)]++] =
-          (arrived_edge){a->ordinal, {a->source, a->delay, a->receptor, a->weight}};
+    for (size_t done = 0, some; done < count; done += some) {
+      some = count - done < AT_ONCE ? count - done : AT_ONCE;
+      take_some(s->n, some, arrived + done, next, edge);
     }
     free(arrived);
   }
@@ -291,10 +309,21 @@ static err check_multapses(const network *n, int j) {
   return e;
 }
 
-err network_collect(network *n, MPI_Comm comm, uint32_t count, const uint32_t *owned) {
+static void take_owned(network *n, uint32_t count, const uint32_t *owned) {
+  const uint32_t all = n->m->neurons;
   n->owned_count = count;
   n->owned = check_allocate(count, sizeof *n->owned);
   memcpy(n->owned, owned, count * sizeof *owned);
+  n->owned_shift = 0;
+  while ((all >> n->owned_shift) > 2 * (uint64_t)count + 64) n->owned_shift++;
+  const uint32_t buckets = (all >> n->owned_shift) + 1;
+  n->owned_bucket = check_allocate((size_t)buckets + 1, sizeof *n->owned_bucket);
+  for (uint32_t i = 0; i < count; i++) n->owned_bucket[(owned[i] >> n->owned_shift) + 1]++;
+  for (uint32_t b = 0; b < buckets; b++) n->owned_bucket[b + 1] += n->owned_bucket[b];
+}
+
+err network_collect(network *n, MPI_Comm comm, uint32_t count, const uint32_t *owned) {
+  take_owned(n, count, owned);
   directory *d = NULL;
   err e = OK;
   for (int j = 0; j < n->m->projections; j++) {

@@ -33,6 +33,9 @@ struct network {
   bool is_read; /* by network_read */
   uint32_t owned_count;
   uint32_t *owned; /* [owned_count] ascending; set by network_collect */
+  int owned_shift;
+  uint32_t
+      *owned_bucket; /* [(neurons >> owned_shift) + 2] where gids of bucket gid >> shift begin */
 };
 
 LOCAL void network_edges_reserve(network_edges *edges, size_t extra);
