@@ -9,13 +9,22 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t save_asked, end_asked;
+static volatile sig_atomic_t save_asked, end_asked, interrupted_at; /* [s] */
 
+/* Who presses Ctrl-C a second time will not wait for the end of what is under way. Twice at once is
+ * how launchers pass on a single one. */
 static void on_signal(int number) {
-  if (number == SIGUSR1)
+  const sig_atomic_t second = (sig_atomic_t)time(NULL);
+  if (number == SIGUSR1) {
     save_asked = 1;
-  else
-    end_asked = number;
+    return;
+  }
+  if (number == SIGINT && end_asked == SIGINT && second > interrupted_at + 1) {
+    signal(SIGINT, SIG_DFL);
+    raise(SIGINT);
+  }
+  if (end_asked != SIGINT) interrupted_at = second;
+  end_asked = number;
 }
 
 void stop_listen(bool all) {
