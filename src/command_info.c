@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "info.h"
 #include "model.h"
+#include "perturb_file.h"
 #include "phi_info.h"
 #include "summary.h"
 
@@ -18,8 +19,9 @@ static const char help[] =
     "\n"
     "Say in words what is in a file: spikes.h5, traces.h5, summary.json, a model or "
     "effective.yaml,\n"
-    "a partition, a checkpoint, results of shinkei phi and transition tables (JSON, HDF5), and\n"
-    "SONATA files of other programs (spikes, reports, edges, nodes).\n"
+    "a partition, a checkpoint, results of shinkei phi and transition tables (JSON, HDF5; also\n"
+    "begun ones, FILE.partial), and SONATA files of other programs (spikes, reports, edges, "
+    "nodes).\n"
     "The exit status is 0 where the file is whole and what it says of itself is true, else 2.\n";
 
 /* HDF5 trusts what it reads; a damaged file can bring it down. */
@@ -85,8 +87,9 @@ static err describe(const char *path) {
   if (blank == length)
     e = check_fail(ERR_USER, "%s: is empty", path);
   else if (text[blank] == '{')
-    e = phi_info_is_json(path) ? phi_info_describe_json(path, stdout)
-                               : summary_describe(path, stdout);
+    e = phi_info_is_json(path)          ? phi_info_describe_json(path, stdout)
+        : perturb_file_is_partial(path) ? perturb_file_describe_partial(path, stdout)
+                                        : summary_describe(path, stdout);
   else
     e = describe_model(path, text, length);
   free(text);

@@ -267,6 +267,49 @@ err perturb_file_load(const char *out, const json_t *about, int64_t *runs, size_
   return e;
 }
 
+bool perturb_file_is_partial(const char *path) {
+  json_t *root = json_load_file(path, 0, NULL);
+  const bool is = json_object_get(root, "about") && json_object_get(root, "times_on");
+  json_decref(root);
+  return is;
+}
+
+static void print_about(FILE *to, const json_t *about) {
+  static const char *const told[] = {"checkpoint", "time_ms",    "bin_ms",
+                                     "delay_ms",   "background", "background_seed"};
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+    const json_t *value = json_object_get(about, told[i]);
+    if (json_is_string(value)) fprintf(to, "  %s: %s\n", told[i], json_string_value(value));
+    if (json_is_number(value)) fprintf(to, "  %s: %.15g\n", told[i], json_number_value(value));
+  }
+}
+
+err perturb_file_describe_partial(const char *path, FILE *to) {
+  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+  const json_t *about = json_object_get(root, "about"), *one;
+  const json_t *nodes = json_object_get(about, "nodes");
+  const size_t n = json_array_size(nodes), cells = n < 32 ? n << n : 0;
+  const json_int_t repeats = json_integer_value(json_object_get(about, "repeats"));
+  uint64_t *on = check_allocate(json_array_size(json_object_get(root, "times_on")), sizeof *on);
+  int64_t runs;
+  err e = OK;
+  if (!take_counts(root, &runs, cells, on) || n == 0 || repeats < 1 || runs > repeats << n)
+    e = check_fail(ERR_USER, "%s: is damaged", path);
+  if (e == OK) {
+    fprintf(to,
+            "%s: %lld of the %lld runs of a table by perturbation, %lld for each of 2^%zu states\n",
+            path, (long long)runs, (long long)repeats << n, (long long)repeats, n);
+    fputs("  nodes:", to);
+    for (size_t i = 0; i < n && (one = json_array_get(nodes, i)); i++)
+      fprintf(to, " %s", json_is_string(one) ? json_string_value(one) : "?");
+    fputc('\n', to);
+    print_about(to, about);
+  }
+  free(on);
+  json_decref(root);
+  return e;
+}
+
 void perturb_file_forget(const char *out) {
   char *path = beside(out, ".partial");
   unlink(path);

@@ -6,6 +6,7 @@
 #include "check.h"
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 typedef struct {              /* all borrowed */
   int n;                      /* nodes */
@@ -29,5 +30,10 @@ LOCAL err perturb_file_keep(const char *out, const json_t *about, int64_t runs, 
 LOCAL err perturb_file_load(const char *out, const json_t *about, int64_t *runs, size_t cells,
                             uint64_t *on);
 LOCAL void perturb_file_forget(const char *out);
+
+/* Is `path` such a file? */
+LOCAL bool perturb_file_is_partial(const char *path);
+/* Say in words what table it is of, and how far that is. ERR_USER: damaged. */
+LOCAL err perturb_file_describe_partial(const char *path, FILE *to);
 
 #endif

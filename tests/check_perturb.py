@@ -284,6 +284,9 @@ def check_going_on(verdict, work):
         with open(broken + ".partial", encoding="utf-8") as file:
             before, done = done, json.load(file)["runs"]
         verdict.check(before < done < 204800, f"{done} runs are kept")
+        told = subprocess.run(command(["info", broken + ".partial"]), capture_output=True, text=True, check=False)
+        verdict.check(told.returncode == 0 and f"{done} of the 204800 runs" in told.stdout
+                      and "E:0 E:1" in told.stdout, "info tells how far it is: " + told.stdout + told.stderr)
     refused = perturb(*options[:-1], 5, "--out", broken)
     verdict.check(refused.returncode == 2 and "of another perturbation" in refused.stderr,
                   "what is kept is not taken for another request")
@@ -292,6 +295,21 @@ def check_going_on(verdict, work):
         verdict.check(done.returncode == 0 and "going on after" in done.stderr
                       and a.read() == b.read() and not os.path.exists(broken + ".partial"),
                       "the same command goes on, and leaves the same table")
+
+
+def check_second_interrupt(verdict, work):
+    """A run that takes hours is not waited for when Ctrl-C is pressed again."""
+    line = command(["perturb", work.path("noisy"), "--nodes", "E:0", "--bin", 1000000])
+    process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+    time.sleep(3)  # it is under way
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)  # one press that comes twice
+    time.sleep(2.2)
+    waits = process.poll() is None
+    process.send_signal(signal.SIGINT)
+    status = process.wait(TIMEOUT)
+    verdict.check(waits and status == -signal.SIGINT, f"a second SIGINT ends a long run at once: {status}")
 
 
 def check_refusals(verdict, work):
@@ -350,6 +368,7 @@ def main():
         check_against_runs(verdict, work)
         check_same_everywhere(verdict, work)
         check_going_on(verdict, work)
+        check_second_interrupt(verdict, work)
         check_refusals(verdict, work)
     verdict.finish()
 
