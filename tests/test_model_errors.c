@@ -187,6 +187,10 @@ static const struct fault {
     {"seed_over_53_bits", "dt: 0.1", "dt: 0.1, seed: 9007199254740992",
      "bad.yaml:1: simulation.seed: 9007199254740992 is out of range: must be an integer from 0 to "
      "9007199254740991"},
+    {"seed_with_a_fraction_that_a_double_has_not", "dt: 0.1", "dt: 0.1, seed: 9007199254740991.4",
+     "bad.yaml:1: simulation.seed: 9007199254740991.4 is of the wrong type: must be an integer "
+     "from 0 "
+     "to 9007199254740991"},
     {"probability_over_1", "probability: 0.1", "probability: 1.5",
      "bad.yaml:16: projections.1.probability: 1.5 is out of range: must be a number from 0 to 1"},
     {"zero_checkpoints_kept", "keep: 3", "keep: 0",
