@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 err phi_command_write(const phi_options *o, json_t *root) {
   char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
@@ -19,9 +21,12 @@ err phi_command_write(const phi_options *o, json_t *root) {
   bool written = file && fputs(text, file) >= 0 && fputc('\n', file) >= 0 && !fflush(file);
   if (file && o->out && fclose(file)) written = false;
   free(text);
-  return written ? OK
-                 : check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s",
-                              o->out ? o->out : "standard output", strerror(errno));
+  if (written) return OK;
+  const err e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s",
+                           o->out ? o->out : "standard output", strerror(errno));
+  struct stat status;
+  if (file && o->out && stat(o->out, &status) == 0 && S_ISREG(status.st_mode)) unlink(o->out);
+  return e;
 }
 
 static void time_text(double seconds, char text[48]) {
