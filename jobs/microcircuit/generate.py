@@ -246,12 +246,15 @@ def main():
     neurons = sum(p["size"] for p in model["populations"].values())
     synapses = sum(p["total"] for p in model["projections"])
     rare = sum(p > 0 for row in PROBABILITIES for p in row) - len(model["projections"])
+    left_out = f"{rare} projections of less than half a synapse are left out."
     write_out(lambda: write(model, [
         "Cortical microcircuit, Potjans & Diesmann 2014 (doi:10.1093/cercor/bhs358):",
         f"{neurons} neurons, {synapses} synapses, {options.input} input.",
         " ".join(["Written by jobs/microcircuit/generate.py", *sys.argv[1:]]),
-        *([f"{rare} projections of less than half a synapse are left out."] if rare else []),
+        *([left_out] if rare else []),
         "Units: ms, mV, pA, pF, Hz."], sys.stdout))
+    if rare:
+        print(f"generate.py: {left_out}", file=sys.stderr)
     if options.input == "dc" and indegree_scale(options) < DC_LEAST:
         print(f"generate.py: warning: --input dc with {indegree_scale(options):g} of the synapses of a neuron: "
               f"below {DC_LEAST:g} most of the network may be silent; use --input poisson, or a --scale-indegree "
