@@ -295,9 +295,10 @@ void partition_metis_bytes(double vertices, double edges, int ranks, double *fir
   *first = fmax(PARTITION_GRAPH_BYTES, *other);
 }
 
-typedef struct { /* a graph that was contracted: what is left of it, and its vertices' groups */
+typedef struct { /* what is left of a graph that was contracted */
   uint32_t count;
-  uint32_t *group;
+  uint32_t *group;        /* [count] of its vertices */
+  partition_links groups; /* their numbers alone */
 } level;
 
 static double bytes_of(const partition_links *g) {
@@ -313,9 +314,22 @@ static void load_of_a_group(const partition_links *g, int parts, double most[PAR
   }
 }
 
-/* The parts of the groups -> of their members, from the last level to the first. */
-static uint32_t *descend(const partition_links *coarse, const level *l, uint32_t *part) {
-  uint32_t *members = partition_links_fetch(coarse, l->count, l->group, sizeof *part, part);
+/* The graph becomes that of its groups. */
+static level ascend(partition_links *g, const double most[PARTITION_LOADS]) {
+  level l = {.count = g->count, .group = check_allocate(g->count, sizeof *l.group)};
+  partition_links coarse;
+  partition_links_contract(g, match(g, most, l.group), l.group, &coarse);
+  partition_links_free(g);
+  *g = coarse;
+  l.groups = (partition_links){
+      .comm = g->comm, .vertices = g->vertices, .first = g->first, .count = g->count};
+  return l;
+}
+
+/* The parts of groups -> of their members; frees both. */
+static uint32_t *descend(level *l, uint32_t *part) {
+  uint32_t *members = partition_links_fetch(&l->groups, l->count, l->group, sizeof *part, part);
+  free(l->group);
   free(part);
   return members;
 }
@@ -323,29 +337,18 @@ static uint32_t *descend(const partition_links *coarse, const level *l, uint32_t
 err partition_coarsen_divide(partition_links *g, int parts, double bytes, uint32_t *part) {
   double most[PARTITION_LOADS];
   level levels[LEVELS_MAX];
-  partition_links shell[LEVELS_MAX]; /* numbers of vertices alone */
+  const uint32_t count = g->count;
   int depth = 0;
   load_of_a_group(g, parts, most);
-  while (depth < LEVELS_MAX && bytes_of(g) > bytes) {
-    level *l = &levels[depth];
-    *l = (level){.count = g->count, .group = check_allocate(g->count, sizeof *l->group)};
-    partition_links coarse;
-    const uint32_t groups = match(g, most, l->group), before = g->vertices;
-    partition_links_contract(g, groups, l->group, &coarse);
-    partition_links_free(g);
-    *g = coarse;
-    shell[depth++] = (partition_links){
-        .comm = g->comm, .vertices = groups, .first = g->first, .count = g->count};
-    if (groups > 0.95 * before) break;
+  for (bool fewer = true; fewer && depth < LEVELS_MAX && bytes_of(g) > bytes; depth++) {
+    const uint32_t before = g->vertices;
+    levels[depth] = ascend(g, most);
+    fewer = g->vertices < 0.95 * before;
   }
   uint32_t *own = check_allocate(g->count, sizeof *own);
   const err e = divide_whole(g, parts, own);
-  const uint32_t count = depth > 0 ? levels[0].count : g->count;
   partition_links_free(g);
-  while (depth-- > 0) {
-    own = descend(&shell[depth], &levels[depth], own);
-    free(levels[depth].group);
-  }
+  while (depth > 0) own = descend(&levels[--depth], own);
   memcpy(part, own, count * sizeof *part);
   free(own);
   return e;
