@@ -9,8 +9,9 @@
 #include "directory.h"
 #include "partition.h"
 
-#include <assert.h>
+#include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +254,27 @@ static void rows_free(rows *all) {
   for (int c = 0; c < PARTITION_LOADS; c++) free(all->load[c]);
 }
 
+/* METIS, and what it leaves uneven made even. */
+static err divide_rows(uint32_t vertices, rows *all, int parts, int32_t *part) {
+  const err e =
+      partition_metis_cut(vertices, all->first, all->to, all->weight, all->load, parts, part);
+  int32_t *cost = check_allocate(vertices, sizeof *cost);
+  for (uint32_t v = 0; v < vertices; v++) cost[v] = 1;
+  const partition_graph g = {.vertices = vertices,
+                             .out_first = all->first,
+                             .in_first = all->first,
+                             .out = all->to,
+                             .in = all->to,
+                             .cost = cost,
+                             .load = {all->load[0], all->load[1]}};
+  bool uneven = false;
+  for (int c = 0; e == OK && c < PARTITION_LOADS; c++)
+    uneven |= partition_graph_imbalance(&g, c, parts, part) > PARTITION_IMBALANCE_BOUND;
+  if (uneven) partition_refine(&g, parts, PARTITION_IMBALANCE_AIM, part);
+  free(cost);
+  return e;
+}
+
 /* What rank 0 found for all vertices -> each rank's own. */
 static void scatter(const partition_links *g, const int32_t *found, uint32_t *part) {
   int rank;
@@ -270,11 +292,12 @@ static void scatter(const partition_links *g, const int32_t *found, uint32_t *pa
 static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
   int rank;
   MPI_Comm_rank(g->comm, &rank);
+  err e = partition_graph_fits("the number of links between groups",
+                               (double)sum_all(g->comm, g->row[g->count]), INT_MAX);
+  if (e != OK) return e; /* the same on all ranks */
   rows all = gather_rows(g);
   int32_t *found = check_allocate(rank == 0 ? g->vertices : 0, sizeof *found);
-  err e = OK;
-  if (rank == 0)
-    e = partition_metis_cut(g->vertices, all.first, all.to, all.weight, all.load, parts, found);
+  if (rank == 0) e = divide_rows(g->vertices, &all, parts, found);
   rows_free(&all);
   e = agree(g->comm, e);
   if (e == OK) scatter(g, found, part);
@@ -285,14 +308,16 @@ static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
 /* ---- the whole ---- */
 
 /* An edge while the graph is made, in both directions: link, its destination, sent and received
- * (measured: 132 bytes in all, with the file's edges). */
+ * (measured: 132 bytes in all, with the file's edges). Groups are as many as are left at their
+ * largest (measured: 20 a part). */
 void partition_metis_bytes(double vertices, double edges, int ranks, double *first, double *other) {
-  const double EDGE = 124;
+  const double EDGE = 124, GROUPS = 24;
   *first = partition_graph_bytes(vertices, edges);
   *other = 0;
   if (*first <= PARTITION_GRAPH_BYTES) return;
+  const double groups = partition_graph_bytes(fmin(vertices, GROUPS * ranks), edges);
   *other = EDGE * edges / ranks;
-  *first = fmax(PARTITION_GRAPH_BYTES, *other);
+  *first = fmax(fmax(PARTITION_GRAPH_BYTES, groups), *other);
 }
 
 typedef struct { /* what is left of a graph that was contracted */

@@ -8,8 +8,9 @@
  * part[count] of this rank's vertices. Vertices are joined in pairs, those first that are linked
  * the most for their size, then pairs in pairs, all on all ranks at once, until METIS takes no more
  * than `bytes` (partition_graph_bytes) on rank 0 for what is left. A group has at most a sixteenth
- * of a part's mean load, or is one vertex, so that `bytes` may be exceeded for very many parts.
- * Frees the graph. ERR_USER as of partition_metis_cut. */
+ * of a part's mean load, or is one vertex: some 20 groups a part are left at least, so that `bytes`
+ * may be exceeded for very many parts (3 GB from some 500 on, for 10^9 edges). Frees the graph.
+ * ERR_USER as of partition_metis_cut. */
 COLLECTIVE err partition_coarsen_divide(partition_links *g, int parts, double bytes,
                                         uint32_t *part);
 

@@ -195,19 +195,20 @@ static double mean_rate(const numbering *v) {
   return sum / v->first[v->m->populations];
 }
 
-/* Loads in units of a 64th of the mean rate. */
-static void set_loads(const numbering *v, size_t count, const uint32_t *target, const double *cost,
-                      partition_links *g) {
-  const model *m = v->m;
+/* Events, as a whole number: in units of a small part of the mean rate. */
+static double events_of(double rate, double mean) { return round(rate / mean * 65536); }
+
+/* Each edge brings `events` to its target. */
+static void set_loads(const numbering *v, size_t count, const uint32_t *target,
+                      const double *events, partition_links *g) {
   const double mean = mean_rate(v);
-  for (int q = 0; q < m->populations; q++) {
-    const double by_rule = round(partition_rule_events(m, q, false) / mean * 64);
-    for (uint32_t i = 0; i < g->count; i++)
-      if (g->first + i >= v->first[q] && g->first + i < v->first[q + 1])
-        g->load[PARTITION_LOAD_EVENTS][i] = by_rule;
+  int q = 0;
+  for (uint32_t i = 0; i < g->count; i++) {
+    while (g->first + i >= v->first[q + 1]) q++;
+    g->load[PARTITION_LOAD_UPDATE][i] = 1;
+    g->load[PARTITION_LOAD_EVENTS][i] = events_of(partition_rule_events(v->m, q, false), mean);
   }
-  for (uint32_t i = 0; i < g->count; i++) g->load[PARTITION_LOAD_UPDATE][i] = 1;
-  partition_links_add(g, count, target, cost, g->load[PARTITION_LOAD_EVENTS]);
+  partition_links_add(g, count, target, events, g->load[PARTITION_LOAD_EVENTS]);
 }
 
 /* The graph of vertices; frees source and target. */
@@ -215,19 +216,21 @@ static void make_links(MPI_Comm comm, const numbering *v, size_t count, uint32_t
                        uint32_t *target, partition_links *g) {
   const model *m = v->m;
   partition_link *link = check_allocate(count, sizeof *link);
-  double *cost = check_allocate(count, sizeof *cost);
+  double *events = check_allocate(count, sizeof *events);
+  const double mean = mean_rate(v);
   int q = 0;
   for (size_t k = 0; k < count; k++) {
     while (source[k] < v->first[q]) q--;
     while (source[k] >= v->first[q + 1]) q++;
-    cost[k] = partition_graph_cost(m->population[q].expected_rate, mean_rate(v));
-    link[k] = (partition_link){source[k], target[k], (uint64_t)cost[k]};
+    const double rate = m->population[q].expected_rate;
+    events[k] = events_of(rate, mean);
+    link[k] = (partition_link){source[k], target[k], (uint64_t)partition_graph_cost(rate, mean)};
   }
   free(source);
   partition_links_make(comm, v->first[m->populations], count, link, g);
-  set_loads(v, count, target, cost, g);
+  set_loads(v, count, target, events, g);
   free(target);
-  free(cost);
+  free(events);
 }
 
 /* Explicit gids of this rank's slice of the directory, as vertices. */

@@ -196,12 +196,15 @@ void partition_links_add(const partition_links *g, size_t count, const uint32_t 
 void partition_links_contract(const partition_links *g, uint32_t vertices, const uint32_t *group,
                               partition_links *made) {
   uint32_t *near = partition_links_fetch(g, g->nears, g->near, sizeof *group, group);
-  partition_link *link = check_allocate(g->row[g->count], sizeof *link);
+  partition_link *link = check_allocate_raw(g->row[g->count], sizeof *link);
   size_t count = 0;
   for (uint32_t i = 0; i < g->count; i++)
-    for (size_t k = g->row[i]; k < g->row[i + 1]; k++)
-      if (g->first + i < g->near[g->to[k]]) /* each link stands in two rows */
+    for (size_t k = g->row[i]; k < g->row[i + 1]; k++) {
+      /* each link stands in two rows; the higher and the lower vertex have half of them each */
+      const uint32_t own = g->first + i, other = g->near[g->to[k]];
+      if ((own < other) == ((own ^ other) & 1))
         link[count++] = (partition_link){group[i], near[g->to[k]], g->weight[k]};
+    }
   free(near);
   partition_links_make(g->comm, vertices, count, link, made);
   for (int c = 0; c < PARTITION_LOADS; c++)

@@ -160,13 +160,33 @@ static void vertices_without_links_are_divided_evenly(void) {
   free(part);
 }
 
+/* METIS alone leaves the hub's part far too large. */
+static void a_star_is_divided_evenly(void) {
+  enum { LEAVES = 999 };
+  partition_link *star = calloc(LEAVES, sizeof *star);
+  for (uint32_t k = 0; k < LEAVES; k++) star[k] = (partition_link){k + 1, 0, 1};
+  partition_links g;
+  partition_links_make(MPI_COMM_WORLD, LEAVES + 1, rank == 0 ? LEAVES : 0, star, &g);
+  uint32_t *part = calloc(g.count, sizeof *part), count = g.count, neurons[PARTS + 1] = {0};
+  for (uint32_t i = 0; i < count; i++) g.load[PARTITION_LOAD_UPDATE][i] = 1;
+  EXPECT(partition_coarsen_divide(&g, PARTS + 1, 0, part) == OK);
+  for (uint32_t i = 0; i < count; i++) neurons[part[i]]++;
+  MPI_Allreduce(MPI_IN_PLACE, neurons, PARTS + 1, MPI_UINT32_T, MPI_SUM, MPI_COMM_WORLD);
+  for (int p = 0; p <= PARTS; p++) EXPECT(neurons[p] <= 1.2 * (LEAVES + 1) / (PARTS + 1));
+  free(part);
+}
+
 int main(int argc, char **argv) {
   promise_start(&argc, &argv);
   make_list();
   void (*const promise[])(void) = {
-      links_are_added_up_in_both_directions,     groups_have_the_links_and_loads_of_their_members,
-      what_others_have_comes_in_the_order_asked, parts_are_the_same_on_any_number_of_ranks,
-      parts_are_even_and_clusters_stay_together, vertices_without_links_are_divided_evenly,
+      links_are_added_up_in_both_directions,
+      groups_have_the_links_and_loads_of_their_members,
+      what_others_have_comes_in_the_order_asked,
+      parts_are_the_same_on_any_number_of_ranks,
+      parts_are_even_and_clusters_stay_together,
+      vertices_without_links_are_divided_evenly,
+      a_star_is_divided_evenly,
   };
   PROMISE_KEEP(promise);
   MPI_Finalize();
