@@ -19,11 +19,11 @@ static void on_signal(int number) {
     save_asked = 1;
     return;
   }
-  if (number == SIGINT && end_asked == SIGINT && second > interrupted_at + 1) {
+  if (number == SIGINT && interrupted_at && second > interrupted_at + 1) {
     signal(SIGINT, SIG_DFL);
     raise(SIGINT);
   }
-  if (end_asked != SIGINT) interrupted_at = second;
+  if (number == SIGINT && !interrupted_at) interrupted_at = second;
   end_asked = number;
 }
 

@@ -17,7 +17,7 @@ typedef enum { /* why a run ends before its time */
 } stop_reason;
 
 /* From now on SIGUSR1 asks to save, SIGUSR2 to save and end; `all`: SIGINT and SIGTERM too, which
- * end the process at once before that; so does a second SIGINT after more than a second. (mpirun
+ * end the process at once before that; so does a second SIGINT two seconds later. (mpirun
  * passes the first two on, and returns what the ranks do; it returns 1 where it gets one of the
  * others itself.) */
 LOCAL void stop_listen(bool all);

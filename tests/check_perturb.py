@@ -305,7 +305,7 @@ def check_second_interrupt(verdict, work):
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)  # one press that comes twice
-    time.sleep(2.2)
+    time.sleep(2.5)
     waits = process.poll() is None
     process.send_signal(signal.SIGINT)
     status = process.wait(TIMEOUT)
