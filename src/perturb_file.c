@@ -1,5 +1,6 @@
 #include "perturb_file.h"
 #include "hdf5_file.h"
+#include "perturb_nodes.h"
 
 #include <errno.h>
 #include <math.h>
@@ -243,8 +244,9 @@ static bool take_counts(const json_t *root, int64_t *runs, size_t cells, uint64_
   *runs = json_integer_value(json_object_get(root, "runs"));
   if (json_array_size(counts) != cells || *runs < 0) return false;
   for (size_t i = 0; i < cells; i++) {
-    const json_int_t count = json_integer_value(json_array_get(counts, i));
-    if (count < 0 || count > *runs) return false;
+    const json_t *cell = json_array_get(counts, i);
+    const json_int_t count = json_integer_value(cell);
+    if (!json_is_integer(cell) || count < 0 || count > *runs) return false;
     on[i] = (uint64_t)count;
   }
   return true;
@@ -288,12 +290,13 @@ err perturb_file_describe_partial(const char *path, FILE *to) {
   json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
   const json_t *about = json_object_get(root, "about"), *one;
   const json_t *nodes = json_object_get(about, "nodes");
-  const size_t n = json_array_size(nodes), cells = n < 32 ? n << n : 0;
+  const size_t n = json_array_size(nodes);
   const json_int_t repeats = json_integer_value(json_object_get(about, "repeats"));
   uint64_t *on = check_allocate(json_array_size(json_object_get(root, "times_on")), sizeof *on);
   int64_t runs;
   err e = OK;
-  if (!take_counts(root, &runs, cells, on) || n == 0 || repeats < 1 || runs > repeats << n)
+  if (n == 0 || n > PERTURB_NODES_MAX || repeats < 1 || repeats > INT64_MAX >> n ||
+      !take_counts(root, &runs, n << n, on) || runs > repeats << n)
     e = check_fail(ERR_USER, "%s: is damaged", path);
   if (e == OK) {
     fprintf(to,
