@@ -25,7 +25,7 @@ err phi_command_write(const phi_options *o, json_t *root) {
   const err e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s",
                            o->out ? o->out : "standard output", strerror(errno));
   struct stat status;
-  if (file && o->out && stat(o->out, &status) == 0 && S_ISREG(status.st_mode)) unlink(o->out);
+  if (file && o->out && lstat(o->out, &status) == 0 && S_ISREG(status.st_mode)) unlink(o->out);
   return e;
 }
 

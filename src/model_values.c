@@ -181,7 +181,8 @@ err model_read_number(const model_tree *node, const model_key *row, double *valu
   if (text && is_not_finite(node->text)) return fail_number(node, row, "not finite");
   if (!text || !is_number(node->text)) return fail_number(node, row, "of the wrong type");
   const double number = strtod(node->text, NULL);
-  const long double exact = strtold(node->text, NULL); /* fractions that a double rounds away */
+  const long double exact =
+      strtold(node->text, NULL); /* and so most fractions that a double has not */
   if (is_whole(row) && exact != floorl(exact)) return fail_number(node, row, "of the wrong type");
   if (number < row->minimum || number > row->maximum || isinf(number) ||
       (row->minimum_excluded && number == row->minimum))

@@ -68,7 +68,7 @@ refused() { # text, file that is not left, command
   verdict $? "$1: status $status, $(grep -o 'error: .*' "$work/log" | cut -c1-120)"
 }
 refused phi "$work/disk/phi.h5" "$shinkei" phi --series "$work/series.csv" --window 50 --measures MI --out "$work/disk/phi.h5"
-refused "phi in JSON" "$work/disk/phi.json" "$shinkei" phi --series "$work/series.csv" --window 50 --measures MI --out "$work/disk/phi.json"
+refused "phi in JSON" "$work/disk/phi.json" "$shinkei" phi --series "$work/series.csv" --measures MI --out "$work/disk/phi.json"
 refused perturb "$work/disk/table.h5" "$shinkei" perturb "$work/pair" --nodes P:0-1 --bin 1 --out "$work/disk/table.h5"
 for ranks in 1 2; do
   run=("$shinkei")
