@@ -207,14 +207,6 @@ static uint32_t match(const partition_links *g, const double most[PARTITION_LOAD
 
 /* ---- METIS ---- */
 
-/* What all ranks have, in order, on rank 0. */
-static void *gather(MPI_Comm comm, size_t size, size_t count, const void *own, size_t *all) {
-  int *to = check_allocate(count, sizeof *to); /* rank 0 */
-  void *got = directory_exchange(comm, size, count, own, to, all);
-  free(to);
-  return got;
-}
-
 /* Rows of the whole graph on rank 0, as partition_metis_cut takes them. */
 typedef struct {
   size_t *first; /* [vertices + 1] */
@@ -233,17 +225,17 @@ static rows gather_rows(const partition_links *g) {
     weight[k] = (double)g->weight[k];
   }
   rows all;
-  size_t *lengths = gather(g->comm, sizeof *length, g->count, length, &count);
+  size_t *lengths = partition_links_gather(g->comm, sizeof *length, g->count, length, &count);
   free(length);
   all.first = check_allocate(count + 1, sizeof *all.first);
   for (size_t v = 0; v < count; v++) all.first[v + 1] = all.first[v] + lengths[v];
   free(lengths);
-  all.to = gather(g->comm, sizeof *to, links, to, &count);
+  all.to = partition_links_gather(g->comm, sizeof *to, links, to, &count);
   free(to);
-  all.weight = gather(g->comm, sizeof *weight, links, weight, &count);
+  all.weight = partition_links_gather(g->comm, sizeof *weight, links, weight, &count);
   free(weight);
   for (int c = 0; c < PARTITION_LOADS; c++)
-    all.load[c] = gather(g->comm, sizeof(double), g->count, g->load[c], &count);
+    all.load[c] = partition_links_gather(g->comm, sizeof(double), g->count, g->load[c], &count);
   return all;
 }
 
@@ -275,20 +267,6 @@ static err divide_rows(uint32_t vertices, rows *all, int parts, int32_t *part) {
   return e;
 }
 
-/* What rank 0 found for all vertices -> each rank's own. */
-static void scatter(const partition_links *g, const int32_t *found, uint32_t *part) {
-  int rank;
-  MPI_Comm_rank(g->comm, &rank);
-  const size_t vertices = rank == 0 ? g->vertices : 0;
-  int *to = check_allocate(vertices, sizeof *to);
-  for (size_t v = 0; v < vertices; v++) to[v] = partition_links_rank(g, (uint32_t)v);
-  size_t count;
-  int32_t *own = directory_exchange(g->comm, sizeof *own, vertices, found, to, &count);
-  for (size_t i = 0; i < count; i++) part[i] = (uint32_t)own[i];
-  free(own);
-  free(to);
-}
-
 static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
   int rank;
   MPI_Comm_rank(g->comm, &rank);
@@ -300,7 +278,7 @@ static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
   if (rank == 0) e = divide_rows(g->vertices, &all, parts, found);
   rows_free(&all);
   e = agree(g->comm, e);
-  if (e == OK) scatter(g, found, part);
+  if (e == OK) partition_links_scatter(g, found, part);
   free(found);
   return e;
 }

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 void partition_explicit_populations(const model *m, bool *explicit) {
   for (int j = 0; j < m->projections; j++)
@@ -72,41 +71,6 @@ static uint32_t vertex_of(const numbering *v, uint32_t gid) {
   return v->first[p] + (gid - v->m->population[p].first_gid);
 }
 
-enum { PIECE = 1 << 27, TAG_EDGES = 1, TAG_OWNERS = 2 };
-
-/* Concatenate the ranks' arrays on rank 0; takes over and frees `mine`. */
-static uint32_t *gather(MPI_Comm comm, uint64_t count, uint32_t *mine, size_t *total) {
-  int rank, ranks;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &ranks);
-  uint64_t *counts = check_allocate((size_t)ranks, sizeof *counts);
-  AGREE_MPI(MPI_Gather(&count, 1, MPI_UINT64_T, counts, 1, MPI_UINT64_T, 0, comm));
-  uint32_t *all = NULL;
-  *total = 0;
-  if (rank != 0) {
-    for (uint64_t at = 0; at < count; at += PIECE)
-      AGREE_MPI(MPI_Send(mine + at, (int)(count - at < PIECE ? count - at : PIECE), MPI_UINT32_T, 0,
-                         TAG_EDGES, comm));
-  } else {
-    size_t sum = 0;
-    for (int r = 0; r < ranks; r++) sum += counts[r];
-    all = check_allocate(sum, sizeof *all);
-    memcpy(all, mine, count * sizeof *all);
-    *total = count;
-    for (int r = 1; r < ranks; r++)
-      for (uint64_t left = counts[r]; left > 0;) {
-        const int piece = (int)(left < PIECE ? left : PIECE);
-        AGREE_MPI(
-            MPI_Recv(all + *total, piece, MPI_UINT32_T, r, TAG_EDGES, comm, MPI_STATUS_IGNORE));
-        *total += (size_t)piece;
-        left -= (uint64_t)piece;
-      }
-  }
-  free(mine);
-  free(counts);
-  return all;
-}
-
 /* On rank 0: make the graph and divide it. Frees source and target. */
 static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *target, int parts,
                   int32_t *part) {
@@ -129,60 +93,27 @@ static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *
   return e;
 }
 
-/* Owners of the explicit gids in [first, end), in order; returns how many. With part == NULL it
- * only counts; with take it reads `owners` into take instead of writing them. */
-static size_t explicit_slice(const numbering *v, uint32_t first, uint32_t end, const int32_t *part,
-                             uint32_t *owners, uint32_t *take) {
-  size_t count = 0;
-  for (int p = 0; p < v->m->populations; p++) {
-    const model_population *population = &v->m->population[p];
-    const uint64_t last = (uint64_t)population->first_gid + population->size;
-    if (!v->explicit[p]) continue;
-    for (uint64_t gid = population->first_gid > first ? population->first_gid : first;
-         gid < last && gid < end; gid++, count++) {
-      if (part) owners[count] = (uint32_t)part[v->first[p] + (gid - population->first_gid)];
-      if (take) take[gid - first] = owners[count];
-    }
-  }
-  return count;
-}
-
-static void scatter(MPI_Comm comm, const numbering *v, const int32_t *part, partition *p) {
-  int rank, ranks;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &ranks);
-  const uint32_t slice_end = p->slice_first + p->slice_count;
-  for (int r = ranks - 1; r >= 0; r--) {
-    if (rank != 0 && rank != r) continue;
-    const uint32_t first = directory_slice(p->neurons, ranks, r);
-    const uint32_t end = directory_slice(p->neurons, ranks, r + 1);
-    uint32_t *owners = check_allocate(end - first, sizeof *owners);
-    const size_t count = explicit_slice(v, first, end, part, owners, NULL);
-    for (size_t at = 0; r != 0 && at < count; at += PIECE) {
-      const int piece = (int)(count - at < PIECE ? count - at : PIECE);
-      if (rank == 0)
-        AGREE_MPI(MPI_Send(owners + at, piece, MPI_UINT32_T, r, TAG_OWNERS, comm));
-      else
-        AGREE_MPI(
-            MPI_Recv(owners + at, piece, MPI_UINT32_T, 0, TAG_OWNERS, comm, MPI_STATUS_IGNORE));
-    }
-    if (rank == r) explicit_slice(v, p->slice_first, slice_end, NULL, owners, p->slice_owner);
-    free(owners);
-  }
-}
-
-static err divide_gathered(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
-                           uint32_t *target, partition *p) {
+/* part[numbers->count] of this rank's vertices; frees source and target. */
+static err divide_gathered(const numbering *v, const partition_links *numbers, size_t count,
+                           uint32_t *source, uint32_t *target, int parts, uint32_t *part) {
   int rank;
-  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_rank(numbers->comm, &rank);
   size_t edges;
-  source = gather(comm, count, source, &edges);
-  target = gather(comm, count, target, &edges);
-  int32_t *part = rank == 0 ? check_allocate(v->first[v->m->populations], sizeof *part) : NULL;
-  err e = rank == 0 ? divide(v, edges, source, target, p->parts, part) : OK;
-  e = agree(comm, e);
-  if (e == OK) scatter(comm, v, part, p);
-  free(part);
+  uint32_t *sources = partition_links_gather(numbers->comm, sizeof *source, count, source, &edges);
+  free(source);
+  uint32_t *targets = partition_links_gather(numbers->comm, sizeof *target, count, target, &edges);
+  free(target);
+  int32_t *found = rank == 0 ? check_allocate(numbers->vertices, sizeof *found) : NULL;
+  err e = OK;
+  if (rank == 0) {
+    e = divide(v, edges, sources, targets, parts, found);
+  } else {
+    free(sources);
+    free(targets);
+  }
+  e = agree(numbers->comm, e);
+  if (e == OK) partition_links_scatter(numbers, found, part);
+  free(found);
   return e;
 }
 
@@ -253,17 +184,24 @@ static void take_owners(const numbering *v, const partition_links *g, const uint
   free(vertex);
 }
 
-static err divide_coarsened(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
-                            uint32_t *target, double bytes, partition *p) {
+static err divide_coarsened(const numbering *v, const partition_links *numbers, size_t count,
+                            uint32_t *source, uint32_t *target, double bytes, int parts,
+                            uint32_t *part) {
   partition_links g;
-  make_links(comm, v, count, source, target, &g);
-  const partition_links numbers = {
-      .comm = comm, .vertices = g.vertices, .first = g.first, .count = g.count};
-  uint32_t *part = check_allocate(g.count, sizeof *part);
-  const err e = partition_coarsen_divide(&g, p->parts, bytes, part);
-  if (e == OK) take_owners(v, &numbers, part, p);
-  free(part);
-  return e;
+  make_links(numbers->comm, v, count, source, target, &g);
+  return partition_coarsen_divide(&g, parts, bytes, part);
+}
+
+/* A graph of which only the vertices are known. */
+static partition_links number_vertices(MPI_Comm comm, uint32_t vertices) {
+  int rank, ranks;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &ranks);
+  const uint32_t first = directory_slice(vertices, ranks, rank);
+  return (partition_links){.comm = comm,
+                           .vertices = vertices,
+                           .first = first,
+                           .count = directory_slice(vertices, ranks, rank + 1) - first};
 }
 
 err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, const bool *explicit,
@@ -281,9 +219,13 @@ err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, c
   }
   uint64_t edges = count;
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &edges, 1, MPI_UINT64_T, MPI_SUM, comm));
-  const bool fits = partition_graph_bytes(v.first[m->populations], (double)edges) <= bytes;
-  const err e = fits ? divide_gathered(comm, &v, count, source, target, p)
-                     : divide_coarsened(comm, &v, count, source, target, bytes, p);
+  const partition_links numbers = number_vertices(comm, v.first[m->populations]);
+  const bool fits = partition_graph_bytes(numbers.vertices, (double)edges) <= bytes;
+  uint32_t *part = check_allocate(numbers.count, sizeof *part);
+  const err e = fits ? divide_gathered(&v, &numbers, count, source, target, p->parts, part)
+                     : divide_coarsened(&v, &numbers, count, source, target, bytes, p->parts, part);
+  if (e == OK) take_owners(&v, &numbers, part, p);
+  free(part);
   free(v.first);
   return e;
 }

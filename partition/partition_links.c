@@ -172,6 +172,27 @@ void *partition_links_fetch(const partition_links *g, size_t count, const uint32
   return ordered;
 }
 
+void *partition_links_gather(MPI_Comm comm, size_t size, size_t count, const void *own,
+                             size_t *all) {
+  int *to = check_allocate(count, sizeof *to); /* rank 0 */
+  void *got = directory_exchange(comm, size, count, own, to, all);
+  free(to);
+  return got;
+}
+
+void partition_links_scatter(const partition_links *g, const int32_t *found, uint32_t *part) {
+  int rank;
+  MPI_Comm_rank(g->comm, &rank);
+  const size_t vertices = rank == 0 ? g->vertices : 0;
+  int *to = check_allocate(vertices, sizeof *to);
+  for (size_t v = 0; v < vertices; v++) to[v] = partition_links_rank(g, (uint32_t)v);
+  size_t count;
+  int32_t *own = directory_exchange(g->comm, sizeof *own, vertices, found, to, &count);
+  for (size_t i = 0; i < count; i++) part[i] = (uint32_t)own[i];
+  free(own);
+  free(to);
+}
+
 typedef struct {
   double value;
   uint32_t vertex;

@@ -40,6 +40,13 @@ LOCAL int partition_links_rank(const partition_links *g, uint32_t vertex);
 COLLECTIVE void *partition_links_fetch(const partition_links *g, size_t count,
                                        const uint32_t *asked, size_t size, const void *own);
 
+/* What all ranks have, by rank, on rank 0: `count` records of `size` bytes; caller frees. */
+COLLECTIVE void *partition_links_gather(MPI_Comm comm, size_t size, size_t count, const void *own,
+                                        size_t *all);
+/* What rank 0 found for all vertices -> part[count] of each rank's own. */
+COLLECTIVE void partition_links_scatter(const partition_links *g, const int32_t *found,
+                                        uint32_t *part);
+
 /* Add value[count] to the sums of vertices, wherever these are: sum[their rank's count]. */
 COLLECTIVE void partition_links_add(const partition_links *g, size_t count, const uint32_t *vertex,
                                     const double *value, double *sum);
