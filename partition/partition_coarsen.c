@@ -293,9 +293,10 @@ void partition_metis_bytes(double vertices, double edges, int ranks, double *fir
   *first = partition_graph_bytes(vertices, edges);
   *other = 0;
   if (*first <= PARTITION_GRAPH_BYTES) return;
-  const double groups = partition_graph_bytes(fmin(vertices, GROUPS * ranks), edges);
+  const double groups = fmin(vertices, GROUPS * ranks), pairs = groups * groups / 2;
+  const double links = pairs * -expm1(-edges / pairs); /* different ones, of so many at random */
   *other = EDGE * edges / ranks;
-  *first = fmax(fmax(PARTITION_GRAPH_BYTES, groups), *other);
+  *first = fmax(fmax(PARTITION_GRAPH_BYTES, partition_graph_bytes(groups, links)), *other);
 }
 
 typedef struct { /* what is left of a graph that was contracted */

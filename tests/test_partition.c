@@ -1,6 +1,7 @@
 /* The graph of a partition and its division: what they promise to the rest of partition/. */
 #include "../partition/partition_graph.h"
 #include "../partition/partition_rules.h"
+#include "partition.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,6 +192,16 @@ static model *parse(const char *text) {
   "simulation: {dt: 0.1, duration: 1.0, seed: 1}\n"                                                \
   "neurons: {n: {model: iaf_psc_exp}}\n"
 
+/* Of a dense network many edges fall together between two groups. */
+static void the_first_rank_needs_no_more_for_few_groups_of_a_dense_network(void **state) {
+  (void)state;
+  double first, other;
+  partition_metis_bytes(77169, 3e8, 128, &first, &other);
+  assert_true(first == PARTITION_GRAPH_BYTES && other < first);
+  partition_metis_bytes(1e8, 1e11, 1024, &first, &other);
+  assert_true(first > PARTITION_GRAPH_BYTES); /* so many groups that hardly any edges do */
+}
+
 static void each_rule_expects_its_number_of_synapses(void **state) {
   (void)state;
   static const struct {
@@ -290,6 +301,7 @@ int main(void) {
       cmocka_unit_test(division_finds_clusters),
       cmocka_unit_test(more_parts_than_vertices_leave_parts_empty),
       cmocka_unit_test(overflow_of_metis_numbers_is_a_clear_error),
+      cmocka_unit_test(the_first_rank_needs_no_more_for_few_groups_of_a_dense_network),
       cmocka_unit_test(each_rule_expects_its_number_of_synapses),
       cmocka_unit_test(modules_of_a_rule_network_stay_together),
       cmocka_unit_test(dense_rule_network_is_balanced_within_2_percent),
