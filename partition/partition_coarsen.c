@@ -11,7 +11,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,17 +284,31 @@ static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
 
 /* ---- the whole ---- */
 
-/* An edge while the graph is made, in both directions: link, its destination, sent and received
- * (measured: 132 bytes in all, with the file's edges). Groups are as many as are left at their
- * largest (measured: 20 a part). */
+/* Edges a neuron, mean: fewer tell too little of who belongs together; groups need more of them. */
+double partition_coarsen_share(double vertices, double edges, double bytes, bool *whole) {
+  const double LEAST = 30, OF_GROUPS = 100;
+  double share = 1;
+  while (partition_graph_bytes(vertices, share * edges) > bytes &&
+         share * edges >= LEAST * vertices)
+    share *= 0.95;
+  *whole = partition_graph_bytes(vertices, share * edges) <= bytes;
+  return *whole ? share : fmin(1, OF_GROUPS * vertices / edges);
+}
+
+/* All edges by their ends; an edge while the graph is made, in both directions: link, its
+ * destination, sent and received (measured: 132 bytes in all, with the file's edges). Groups are as
+ * many as are left at their largest (measured: 20 a part). */
 void partition_metis_bytes(double vertices, double edges, int ranks, double *first, double *other) {
-  const double EDGE = 124, GROUPS = 24;
-  *first = partition_graph_bytes(vertices, edges);
-  *other = 0;
-  if (*first <= PARTITION_GRAPH_BYTES) return;
+  const double ENDS = 8, EDGE = 124, GROUPS = 24;
+  bool whole;
+  const double kept =
+      edges * partition_coarsen_share(vertices, edges, PARTITION_GRAPH_BYTES, &whole);
+  *other = ENDS * edges / ranks;
+  *first = fmax(partition_graph_bytes(vertices, kept), *other);
+  if (whole) return;
   const double groups = fmin(vertices, GROUPS * ranks), pairs = groups * groups / 2;
-  const double links = pairs * -expm1(-edges / pairs); /* different ones, of so many at random */
-  *other = EDGE * edges / ranks;
+  const double links = pairs * -expm1(-kept / pairs); /* different ones, of so many at random */
+  *other = fmax(*other, EDGE * kept / ranks);
   *first = fmax(fmax(PARTITION_GRAPH_BYTES, partition_graph_bytes(groups, links)), *other);
 }
 

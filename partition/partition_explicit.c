@@ -4,6 +4,7 @@
 #include "partition_coarsen.h"
 #include "partition_graph.h"
 #include "partition_rules.h"
+#include "random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -64,7 +65,13 @@ typedef struct {
   const model *m;
   const bool *explicit;
   uint32_t *first; /* [populations + 1] */
+  double share;    /* of the edges that are looked at */
 } numbering;
+
+/* A neuron's rate as the edges that are looked at bring it: in their stead who are left out. */
+static double rate_of(const numbering *v, int population) {
+  return v->m->population[population].expected_rate / v->share;
+}
 
 static uint32_t vertex_of(const numbering *v, uint32_t gid) {
   const int p = model_population_of(v->m, gid);
@@ -79,8 +86,7 @@ static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *
   double *rate = check_allocate(vertices, sizeof *rate);
   partition_graph g;
   for (int p = 0; p < m->populations; p++)
-    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++)
-      rate[i] = m->population[p].expected_rate;
+    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++) rate[i] = rate_of(v, p);
   partition_graph_build(&g, vertices, edges, source, target, rate);
   free(rate);
   for (int p = 0; p < m->populations; p++) {
@@ -153,9 +159,9 @@ static void make_links(MPI_Comm comm, const numbering *v, size_t count, uint32_t
   for (size_t k = 0; k < count; k++) {
     while (source[k] < v->first[q]) q--;
     while (source[k] >= v->first[q + 1]) q++;
-    const double rate = m->population[q].expected_rate;
-    events[k] = events_of(rate, mean);
-    link[k] = (partition_link){source[k], target[k], (uint64_t)partition_graph_cost(rate, mean)};
+    events[k] = events_of(rate_of(v, q), mean);
+    link[k] = (partition_link){
+        source[k], target[k], (uint64_t)partition_graph_cost(m->population[q].expected_rate, mean)};
   }
   free(source);
   partition_links_make(comm, v->first[m->populations], count, link, g);
@@ -192,6 +198,31 @@ static err divide_coarsened(const numbering *v, const partition_links *numbers, 
   return partition_coarsen_divide(&g, parts, bytes, part);
 }
 
+static uint32_t *shrink(uint32_t *list, size_t count) {
+  uint32_t *shrunk = realloc(list, (count + 1) * sizeof *shrunk);
+  return shrunk ? shrunk : list;
+}
+
+/* Keep a share of the edges, the same whoever has them; returns how many. */
+static size_t thin_out(double share, size_t count, uint32_t **source, uint32_t **target) {
+  size_t kept = 0;
+  for (size_t k = 0; k < count; k++) {
+    const uint32_t from = (*source)[k], to = (*target)[k];
+    if (random_unit(random_draw(0, RANDOM_SAMPLE, 0, from, to).word[0]) > share) continue;
+    (*source)[kept] = from;
+    (*target)[kept++] = to;
+  }
+  *source = shrink(*source, kept);
+  *target = shrink(*target, kept);
+  return kept;
+}
+
+static double sum_of(MPI_Comm comm, size_t own) {
+  uint64_t sum = own;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, comm));
+  return (double)sum;
+}
+
 /* A graph of which only the vertices are known. */
 static partition_links number_vertices(MPI_Comm comm, uint32_t vertices) {
   int rank, ranks;
@@ -217,13 +248,14 @@ err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, c
     source[i] = vertex_of(&v, source[i]);
     target[i] = vertex_of(&v, target[i]);
   }
-  uint64_t edges = count;
-  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &edges, 1, MPI_UINT64_T, MPI_SUM, comm));
   const partition_links numbers = number_vertices(comm, v.first[m->populations]);
-  const bool fits = partition_graph_bytes(numbers.vertices, (double)edges) <= bytes;
+  bool whole;
+  v.share = partition_coarsen_share(numbers.vertices, sum_of(comm, count), bytes, &whole);
+  if (v.share < 1) count = thin_out(v.share, count, &source, &target);
   uint32_t *part = check_allocate(numbers.count, sizeof *part);
-  const err e = fits ? divide_gathered(&v, &numbers, count, source, target, p->parts, part)
-                     : divide_coarsened(&v, &numbers, count, source, target, bytes, p->parts, part);
+  const err e = whole
+                    ? divide_gathered(&v, &numbers, count, source, target, p->parts, part)
+                    : divide_coarsened(&v, &numbers, count, source, target, bytes, p->parts, part);
   if (e == OK) take_owners(&v, &numbers, part, p);
   free(part);
   free(v.first);

@@ -16,8 +16,8 @@ COLLECTIVE void partition_explicit_edges(MPI_Comm comm, const network *n, const 
                                          uint32_t **target);
 
 /* Divide the explicit populations by their graph; sets their slots of p->slice_owner. The graph is
- * gathered on rank 0, or its neurons are joined to groups first where it would take more than
- * `bytes` there (partition_graph_bytes, partition_coarsen.h).                                  */
+ * gathered on rank 0; where it would take more than `bytes` there (partition_graph_bytes), edges
+ * are left out, or its neurons joined to groups first (partition_coarsen.h). */
 COLLECTIVE err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m,
                                          const bool *explicit, double bytes, partition *p);
 

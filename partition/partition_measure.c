@@ -94,25 +94,47 @@ static void *to_slices(const measure *s, uint32_t total, size_t size, size_t cou
   return got;
 }
 
-/* Explicit edges with known targets -> reaches of their sources, at the slices of the sources.   */
-static reach *collect_reaches(const measure *s, const network *n, size_t *count) {
-  size_t edges, received;
-  uint32_t *source, *target;
-  bool *all = check_allocate((size_t)s->m->populations, sizeof *all);
-  memset(all, true, (size_t)s->m->populations);
-  partition_explicit_edges(s->comm, n, s->m, all, &edges, &source, &target);
-  free(all);
+/* Explicit edges -> reaches of their sources, at the slices of the sources. */
+static reach *reaches_of(const measure *s, size_t edges, const uint32_t *source,
+                         const uint32_t *target, size_t *count) {
+  size_t received;
   pair *known = check_allocate(edges, sizeof *known);
   for (size_t i = 0; i < edges; i++) known[i] = (pair){target[i], source[i]};
-  free(source);
-  free(target);
   known = to_slices(s, s->m->neurons, sizeof *known, edges, known, &received);
   reach *list = check_allocate(received, sizeof *list);
   for (size_t i = 0; i < received; i++)
     list[i] = (reach){known[i].other, owner_of(s, known[i].gid), 1};
   free(known);
-  list = to_slices(s, s->m->neurons, sizeof *list, merge(list, received), list, &received);
-  *count = merge(list, received);
+  return to_slices(s, s->m->neurons, sizeof *list, merge(list, received), list, count);
+}
+
+/* Of all explicit edges, in rounds: then few of them are under way. */
+static reach *collect_reaches(const measure *s, const network *n, size_t *count) {
+  const size_t ROUND = (size_t)1 << 18;
+  size_t edges, capacity = 1, merged = 0, at = 0;
+  uint32_t *source, *target;
+  bool *all = check_allocate((size_t)s->m->populations, sizeof *all);
+  memset(all, true, (size_t)s->m->populations);
+  partition_explicit_edges(s->comm, n, s->m, all, &edges, &source, &target);
+  free(all);
+  uint64_t rounds = (edges + ROUND - 1) / ROUND;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &rounds, 1, MPI_UINT64_T, MPI_MAX, s->comm));
+  reach *list = check_allocate(capacity, sizeof *list);
+  *count = 0;
+  for (; rounds > 0; rounds--) {
+    const size_t left = edges - at, now = left < ROUND ? left : ROUND;
+    size_t more;
+    reach *came = reaches_of(s, now, source + at, target + at, &more);
+    list = check_grow(list, &capacity, *count + more, sizeof *list);
+    memcpy(list + *count, came, more * sizeof *list);
+    free(came);
+    *count += more;
+    if (*count >= 2 * merged + ROUND) *count = merged = merge(list, *count);
+    at += now;
+  }
+  free(source);
+  free(target);
+  *count = merge(list, *count);
   return list;
 }
 

@@ -2,6 +2,7 @@
  * exactly, written and read back, refused where they do not fit.                              */
 #include "agree.h"
 #include "mpi_promise.h"
+#include "partition_coarsen.h"
 #include "partition_explicit.h"
 
 #include <hdf5.h>
@@ -13,7 +14,7 @@
 
 /* ---- a network of clusters in an edge file ---- */
 
-enum { CLUSTERS = 12, SIZE = 50, NEURONS = CLUSTERS * SIZE, INSIDE = 8, DEGREE = INSIDE + 1 };
+enum { CLUSTERS = 12, SIZE = 50, NEURONS = CLUSTERS * SIZE, INSIDE = 40, DEGREE = INSIDE + 1 };
 enum { EDGES = NEURONS * DEGREE };
 static uint32_t source[EDGES], target[EDGES];
 static char folder[64], edge_file[128];
@@ -185,7 +186,14 @@ static partition coarsen(MPI_Comm comm, const network *n, const model *m, int pa
   return p;
 }
 
-static const double rooms[] = {0, 150000};
+/* For groups, for groups after some levels, for a share of the edges. */
+static const double rooms[] = {0, 150000, 1350000};
+
+static void the_last_room_is_for_a_share_of_the_edges(void) {
+  bool whole;
+  EXPECT(partition_coarsen_share(NEURONS, EDGES, rooms[2], &whole) < 1 && whole);
+  EXPECT(partition_coarsen_share(NEURONS, EDGES, rooms[1], &whole) == 1 && !whole);
+}
 
 static void graphs_too_large_for_a_rank_are_divided_the_same_on_any_number_of_ranks(void) {
   for (size_t k = 0; k < COUNT(rooms); k++)
@@ -263,12 +271,12 @@ static void explicit_measures_are_exact(void) {
   model *m = parse_explicit();
   network *n = connect(MPI_COMM_SELF, m);
   for (size_t j = 0; j < 2 * COUNT(methods); j++) {
-    const int parts = j % 2 ? 6 : 150; /* of 150 none has all others as neighbours */
+    const int parts = j % 2 ? 6 : 600; /* of 600 none has all others as neighbours */
     partition p = divide(MPI_COMM_SELF, n, m, methods[j / 2], parts);
     partition_quality q;
     EXPECT(partition_measure(MPI_COMM_SELF, n, m, &p, &q) == OK);
     const counted c = count_edges(m, EDGES, source, target, &p);
-    EXPECT(q.neighbours_max == c.neighbours_most && c.neighbours_most < 100);
+    EXPECT(q.neighbours_max == c.neighbours_most && c.neighbours_most < 300);
     EXPECT(q.synapses == EDGES && q.edge_cut == c.cut && q.edge_cut_rate == 4 * c.cut);
     EXPECT(q.volume == c.volume && q.volume_rate == 4 * c.volume);
     EXPECT(fabs(q.imbalance_events - c.events_most * parts / c.events) < 1e-12 * parts);
@@ -488,6 +496,7 @@ int main(int argc, char **argv) {
       each_neuron_is_owned_once,
       owners_and_measures_do_not_depend_on_the_number_of_ranks,
       graphs_too_large_for_a_rank_are_divided_the_same_on_any_number_of_ranks,
+      the_last_room_is_for_a_share_of_the_edges,
       graphs_too_large_for_a_rank_are_divided_well,
       explicit_measures_are_exact,
       measures_of_rules_are_near_those_of_the_drawn_edges,

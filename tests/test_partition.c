@@ -1,4 +1,5 @@
 /* The graph of a partition and its division: what they promise to the rest of partition/. */
+#include "../partition/partition_coarsen.h"
 #include "../partition/partition_graph.h"
 #include "../partition/partition_rules.h"
 #include "partition.h"
@@ -192,14 +193,27 @@ static model *parse(const char *text) {
   "simulation: {dt: 0.1, duration: 1.0, seed: 1}\n"                                                \
   "neurons: {n: {model: iaf_psc_exp}}\n"
 
-/* Of a dense network many edges fall together between two groups. */
-static void the_first_rank_needs_no_more_for_few_groups_of_a_dense_network(void **state) {
+static void large_graphs_are_divided_by_a_share_of_their_edges(void **state) {
+  (void)state;
+  bool whole;
+  assert_true(partition_coarsen_share(1e5, 1e7, 3e9, &whole) == 1 && whole);
+  const double share = partition_coarsen_share(1e5, 1e9, 3e9, &whole);
+  assert_true(whole && share * 1e9 >= 30 * 1e5);
+  assert_true(partition_graph_bytes(1e5, share * 1e9) <= 3e9);
+  assert_true(partition_graph_bytes(1e5, share * 1e9) > 2.7e9);
+  assert_true(partition_coarsen_share(1e8, 1e11, 3e9, &whole) == 0.1 && !whole);
+  assert_true(partition_coarsen_share(1e8, 1e9, 3e9, &whole) == 1 && !whole);
+}
+
+static void no_rank_is_predicted_to_hold_the_whole_graph(void **state) {
   (void)state;
   double first, other;
-  partition_metis_bytes(77169, 3e8, 128, &first, &other);
+  partition_metis_bytes(1e5, 1e9, 128, &first, &other);
+  assert_true(first <= PARTITION_GRAPH_BYTES && other < first);
+  partition_metis_bytes(1e7, 1e10, 64, &first, &other); /* links between few groups fall together */
   assert_true(first == PARTITION_GRAPH_BYTES && other < first);
-  partition_metis_bytes(1e8, 1e11, 1024, &first, &other);
-  assert_true(first > PARTITION_GRAPH_BYTES); /* so many groups that hardly any edges do */
+  partition_metis_bytes(1e8, 1e11, 1024, &first, &other); /* hardly any do */
+  assert_true(first > PARTITION_GRAPH_BYTES && first < 1e11);
 }
 
 static void each_rule_expects_its_number_of_synapses(void **state) {
@@ -301,7 +315,8 @@ int main(void) {
       cmocka_unit_test(division_finds_clusters),
       cmocka_unit_test(more_parts_than_vertices_leave_parts_empty),
       cmocka_unit_test(overflow_of_metis_numbers_is_a_clear_error),
-      cmocka_unit_test(the_first_rank_needs_no_more_for_few_groups_of_a_dense_network),
+      cmocka_unit_test(large_graphs_are_divided_by_a_share_of_their_edges),
+      cmocka_unit_test(no_rank_is_predicted_to_hold_the_whole_graph),
       cmocka_unit_test(each_rule_expects_its_number_of_synapses),
       cmocka_unit_test(modules_of_a_rule_network_stay_together),
       cmocka_unit_test(dense_rule_network_is_balanced_within_2_percent),
