@@ -1,15 +1,17 @@
 #!/usr/bin/python3
-"""Rates of the full-scale cortical microcircuit in NEST, of the network that a seed of NEST's gives: how
-far its own networks lie apart says what a deviation of ours from one of them means.
+"""The full-scale cortical microcircuit in NEST: time and memory, and the rates of the network that a seed of
+NEST's gives. How far its own networks lie apart says what a deviation of ours from one of them means.
 
     measure_nest.py SEED [--begin 1100] [--end 3100] [--scale 1]
 
-Needs NEST 3 (`import nest`; it is not needed by anything else here), at full scale 12 GB of memory, and on
-two cores about half an hour. NEST's networks depend on the number of threads too."""
+Needs NEST 3 (`import nest`; it is not needed by anything else here), at full scale 15 GB of memory, and on
+two cores some minutes to half an hour. NEST's networks depend on the number of threads too."""
 import argparse
 import math
 import os
+import resource
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "jobs", "microcircuit"))
 import generate
@@ -73,11 +75,17 @@ def main():
         sys.exit(f"NEST 3 is needed: {fault}")
     nest.ResetKernel()
     nest.set(local_num_threads=options.threads, resolution=0.1, rng_seed=options.seed)
+    begun = time.monotonic()
     populations, recorder, poisson = create(nest, options.scale)
     connect(nest, populations, options.scale)
     connect_devices(nest, populations, recorder, poisson, options.scale)
-    print(f"{nest.num_connections} connections", flush=True)
-    nest.Simulate(options.end)
+    nest.Simulate(0.1)  # it sorts the connections
+    built = time.monotonic()
+    nest.Simulate(options.end - 0.1)
+    rtf = (time.monotonic() - built) / (options.end - 0.1) * 1e3
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"{nest.num_connections} connections, built in {built - begun:.1f} s, real-time factor {rtf:.2f}, peak "
+          f"memory {peak / 1e9:.2f} GB", flush=True)
     senders, times = recorder.events["senders"], recorder.events["times"]
     senders = senders[(times > options.begin) & (times <= options.end)]
     for name, population in zip(generate.POPULATIONS, populations):
