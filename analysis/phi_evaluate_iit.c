@@ -295,5 +295,6 @@ double phi_evaluate_iit_predict(const phi_request *r, const phi_network *network
   }
   seconds += a == PHI_ASK_IIT3 ? phi_iit3_predict(&candidate) : phi_iit4_system_predict(&candidate);
   phi_candidate_free(&candidate);
-  return r->complexes && a != PHI_ASK_STRUCTURE ? seconds * (1 + complexes_share(a, n)) : seconds;
+  if (r->complexes && a != PHI_ASK_STRUCTURE) seconds *= 1 + complexes_share(a, n);
+  return a == PHI_ASK_IIT3 ? seconds : phi_iit4_here(seconds);
 }

@@ -1,9 +1,11 @@
 #include "phi_iit4.h"
 #include "phi_progress.h"
+#include "random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void relate(const phi_iit4_distinctions *distinctions, phi_iit4_relations *relations) {
   phi_iit4_relatum *relata = check_allocate((size_t)distinctions->congruent_count, sizeof *relata);
@@ -41,6 +43,52 @@ void phi_iit4_structure_free(phi_iit4_structure *structure) {
 double phi_iit4_system_seconds(int unit_count) { return 0.08 * pow(4, unit_count - 10); }
 
 double phi_iit4_structure_seconds(int unit_count) { return 0.7 * pow(6, unit_count - 8); }
+
+static double processor_seconds(void) { /* of this thread */
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* A noisy system, units all connected to all. */
+static void make_small_system(int unit_count, phi_network *network, phi_candidate *candidate) {
+  const int states = 1 << unit_count;
+  double *on = check_allocate((size_t)(states * unit_count), sizeof *on);
+  uint8_t *state = check_allocate((size_t)unit_count, sizeof *state);
+  for (int k = 0; k < states * unit_count; k++)
+    on[k] = random_unit(random_draw(1, RANDOM_SAMPLE, 0, (uint32_t)k, 0).word[0]);
+  if (phi_network_create(network, unit_count, on, NULL, state) ||
+      phi_candidate_create(candidate, network, (uint32_t)states - 1, PHI_BACKGROUND_INFERRED))
+    CHECK_ABORT("a system to be timed is refused: %s", check_message());
+  free(state);
+  free(on);
+}
+
+/* The quickest of a few times, as others may slow it. */
+static double time_small_system(int unit_count) {
+  enum { TIMES = 3 };
+  phi_network network;
+  phi_candidate candidate;
+  double least = INFINITY;
+  make_small_system(unit_count, &network, &candidate);
+  for (int k = 0; k < TIMES; k++) {
+    phi_iit4_system system;
+    const double begun = processor_seconds();
+    phi_iit4_system_compute(&candidate, &system);
+    least = fmin(least, processor_seconds() - begun);
+    phi_iit4_system_free(&system);
+  }
+  phi_candidate_free(&candidate);
+  phi_network_free(&network);
+  return least;
+}
+
+double phi_iit4_here(double seconds) {
+  const double MATTERS = 0.05;
+  const int UNITS = 7;
+  return seconds < MATTERS ? seconds
+                           : seconds * time_small_system(UNITS) / phi_iit4_system_seconds(UNITS);
+}
 
 static int compare_candidates(const void *a, const void *b) {
   const uint32_t x = ((const phi_iit4_candidate *)a)->nodes,

@@ -181,6 +181,8 @@ LOCAL double phi_iit4_system_seconds(int unit_count);
 /* The same of one candidate, by the number of its tied specified states (4^n steps to find). */
 LOCAL double phi_iit4_system_predict(const phi_candidate *candidate);
 LOCAL double phi_iit4_structure_seconds(int unit_count);
+/* Such seconds of that core in seconds of this one, by timing a small system (milliseconds). */
+LOCAL double phi_iit4_here(double seconds);
 
 typedef struct {
   uint32_t nodes; /* units of the network */

@@ -133,7 +133,8 @@ static void tied_states_are_predicted_and_told(void **state) {
   assert_int_equal(phi_network_create(&network, N, on, NULL, off), OK);
   assert_int_equal(phi_candidate_create(&candidate, &network, STATES - 1, PHI_BACKGROUND_INFERRED),
                    OK);
-  const double predicted = phi_iit4_system_predict(&candidate), begun = processor_seconds();
+  const double predicted = phi_iit4_here(phi_iit4_system_predict(&candidate));
+  const double begun = processor_seconds();
   phi_progress_listen(hear, NULL);
   phi_iit4_system_compute(&candidate, &system);
   phi_progress_listen(NULL, NULL);
