@@ -299,7 +299,7 @@ def check_going_on(verdict, work):
 
 def check_second_interrupt(verdict, work):
     """A run that takes hours is not waited for when Ctrl-C is pressed again."""
-    line = command(["perturb", work.path("noisy"), "--nodes", "E:0", "--bin", 1000000])
+    line = command(["perturb", work.path("noisy"), "--nodes", "E:0", "--bin", 50000000])
     process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
     time.sleep(3)  # it is under way
     process.send_signal(signal.SIGINT)
