@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define WEAK 10
 #define ROUNDING 1e-12 /* of a value; nothing is above a surrogate by less */
@@ -316,12 +315,6 @@ static err check(const phi_plan *plan, int64_t samples, int n) {
   return OK;
 }
 
-static double processor_seconds(void) { /* of this thread */
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 err phi_estimate_predict(const phi_plan *plan, int64_t samples, int n, const double *value,
                          double *seconds) {
   *seconds = 0;
@@ -330,11 +323,11 @@ err phi_estimate_predict(const phi_plan *plan, int64_t samples, int n, const dou
   if (e) return e;
   phi_coverage coverage;
   sources s;
-  const double begun = processor_seconds();
+  const double begun = phi_progress_processor_seconds();
   pairs p = pairs_of(samples, n, value, plan->lag);
   cover(plan, &p, &coverage);
   e = sources_make(plan, &p, coverage.state, &s);
-  const double sources_seconds = processor_seconds() - begun;
+  const double sources_seconds = phi_progress_processor_seconds() - begun;
   if (!e) *seconds = sources_seconds + phi_evaluate_predict(&plan->request, &s.is);
   *seconds *= 1 + plan->bootstrap + plan->surrogates;
   sources_free(&s);

@@ -1,20 +1,13 @@
 /* How long an evaluation will take: by doing a small part of it, or by tables of measured times. */
 #include "phi_evaluate_iit.h"
+#include "phi_progress.h"
 #include "random.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { INDEX_PROBE = 60, PROBES = 64 };
 static const double PROBE_SECONDS = 0.02;
-
-/* Of this thread, so that a busy machine does not count. */
-static double processor_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Element 0 in part 0, the others as they fall, no part empty. */
 static void draw_partition(int n, int number, int *part) {
@@ -30,14 +23,14 @@ static void draw_partition(int n, int number, int *part) {
 
 double phi_evaluate_probe(const phi_problem *p) {
   int *part = check_allocate((size_t)p->n, sizeof *part);
-  const double begun = processor_seconds();
+  const double begun = phi_progress_processor_seconds();
   double spent = 0;
   int count = 0;
   while (count < PROBES && (count < 2 || spent < PROBE_SECONDS)) {
     draw_partition(p->n, count++, part);
     (void)p->value(p->context, part);
     if (p->normalisation) (void)p->normalisation(p->context, part);
-    spent = processor_seconds() - begun;
+    spent = phi_progress_processor_seconds() - begun;
   }
   free(part);
   return spent / count;

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Cuts by which the time of all is predicted; units up to which that is a matter of seconds. */
 enum { PROBES = 2, PROBED = 8 };
@@ -416,12 +415,6 @@ static void choose_cut(phi_iit3_system *system) {
   system->reason = system->big_phi > PHI_TIE ? PHI_IIT3_IRREDUCIBLE : PHI_IIT3_REDUCIBLE;
 }
 
-static double processor_seconds(void) { /* of this thread */
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double phi_iit3_predict(const phi_candidate *candidate) {
   const int n = candidate->unit_count;
   if (n > PROBED) return phi_iit3_seconds(n);
@@ -435,7 +428,7 @@ double phi_iit3_predict(const phi_candidate *candidate) {
   describe_constellation(candidate, 0, 0, NULL, &constellation);
   whole_points(candidate, &constellation, &whole, &by_mechanism);
   phi_repertoires *r = phi_repertoires_create(candidate);
-  const double begun = processor_seconds();
+  const double begun = phi_progress_processor_seconds();
   for (int k = 0; k < PROBES; k++) {
     const phi_iit3_cut *cut = &cuts[first = (first + count * 2 / 5) % count];
     phi_repertoires_cut(r, cut->from, cut->to);
@@ -443,7 +436,7 @@ double phi_iit3_predict(const phi_candidate *candidate) {
     (void)constellation_distance(r, n, &whole, &parts);
     free_points(&parts);
   }
-  const double one = (processor_seconds() - begun) / PROBES;
+  const double one = (phi_progress_processor_seconds() - begun) / PROBES;
   phi_repertoires_free(r);
   free(by_mechanism);
   free_points(&whole);

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void relate(const phi_iit4_distinctions *distinctions, phi_iit4_relations *relations) {
   phi_iit4_relatum *relata = check_allocate((size_t)distinctions->congruent_count, sizeof *relata);
@@ -44,12 +43,6 @@ double phi_iit4_system_seconds(int unit_count) { return 0.08 * pow(4, unit_count
 
 double phi_iit4_structure_seconds(int unit_count) { return 0.7 * pow(6, unit_count - 8); }
 
-static double processor_seconds(void) { /* of this thread */
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* A noisy system, units all connected to all. */
 static void make_small_system(int unit_count, phi_network *network, phi_candidate *candidate) {
   const int states = 1 << unit_count;
@@ -73,9 +66,9 @@ static double time_small_system(int unit_count) {
   make_small_system(unit_count, &network, &candidate);
   for (int k = 0; k < TIMES; k++) {
     phi_iit4_system system;
-    const double begun = processor_seconds();
+    const double begun = phi_progress_processor_seconds();
     phi_iit4_system_compute(&candidate, &system);
-    least = fmin(least, processor_seconds() - begun);
+    least = fmin(least, phi_progress_processor_seconds() - begun);
     phi_iit4_system_free(&system);
   }
   phi_candidate_free(&candidate);

@@ -22,4 +22,8 @@ LOCAL void phi_progress_leave(void);
 /* done: 0 .. 1 of the part entered last. Cheap.                                                  */
 LOCAL void phi_progress_at(double done);
 
+/* Processor time of this thread [s], which others on a busy machine do not lengthen: for
+ * predictions of what a computation takes. */
+LOCAL double phi_progress_processor_seconds(void);
+
 #endif
