@@ -292,7 +292,7 @@ double partition_coarsen_share(double vertices, double edges, double bytes, bool
          share * edges >= LEAST * vertices)
     share *= 0.95;
   *whole = partition_graph_bytes(vertices, share * edges) <= bytes;
-  return *whole ? share : fmin(1, OF_GROUPS * vertices / edges);
+  return *whole ? share : edges > OF_GROUPS * vertices ? OF_GROUPS * vertices / edges : 1;
 }
 
 /* All edges by their ends; an edge while the graph is made, in both directions: link, its

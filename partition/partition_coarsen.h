@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /* Of a graph, the share of edges, drawn at random, that it is divided by: as many as METIS takes
- * with no more than `bytes` (partition_graph_bytes), *whole, if that leaves 30 edges a vertex; else
- * at most 100 a vertex, for partition_coarsen_divide. */
+ * with no more than `bytes` (partition_graph_bytes), *whole, if that leaves some 30 edges a vertex;
+ * else at most 100 a vertex, for partition_coarsen_divide. */
 LOCAL double partition_coarsen_share(double vertices, double edges, double bytes, bool *whole);
 
 /* Divide the graph into parts so that links of little weight are cut and loads are even:

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void partition_explicit_populations(const model *m, bool *explicit) {
   for (int j = 0; j < m->projections; j++)
@@ -65,35 +66,32 @@ typedef struct {
   const model *m;
   const bool *explicit;
   uint32_t *first; /* [populations + 1] */
-  double share;    /* of the edges that are looked at */
+  double *events;  /* [this rank's vertices] by all edges; NULL: by those of the graph */
 } numbering;
-
-/* A neuron's rate as the edges that are looked at bring it: in their stead who are left out. */
-static double rate_of(const numbering *v, int population) {
-  return v->m->population[population].expected_rate / v->share;
-}
 
 static uint32_t vertex_of(const numbering *v, uint32_t gid) {
   const int p = model_population_of(v->m, gid);
   return v->first[p] + (gid - v->m->population[p].first_gid);
 }
 
-/* On rank 0: make the graph and divide it. Frees source and target. */
-static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *target, int parts,
-                  int32_t *part) {
+/* On rank 0: make the graph and divide it. Frees source and target. events: all ranks', or NULL. */
+static err divide(const numbering *v, size_t edges, uint32_t *source, uint32_t *target,
+                  const double *events, int parts, int32_t *part) {
   const model *m = v->m;
   const uint32_t vertices = v->first[m->populations];
   double *rate = check_allocate(vertices, sizeof *rate);
   partition_graph g;
   for (int p = 0; p < m->populations; p++)
-    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++) rate[i] = rate_of(v, p);
+    for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++)
+      rate[i] = m->population[p].expected_rate;
   partition_graph_build(&g, vertices, edges, source, target, rate);
   free(rate);
   for (int p = 0; p < m->populations; p++) {
-    const double events = partition_rule_events(m, p, false);
+    const double by_rule = partition_rule_events(m, p, false);
     for (uint32_t i = v->first[p]; i < v->first[p + 1]; i++)
-      g.load[PARTITION_LOAD_EVENTS][i] += events;
+      g.load[PARTITION_LOAD_EVENTS][i] += by_rule;
   }
+  if (events) memcpy(g.load[PARTITION_LOAD_EVENTS], events, vertices * sizeof *events);
   const err e = partition_graph_divide(&g, parts, part);
   partition_graph_free(&g);
   return e;
@@ -104,7 +102,10 @@ static err divide_gathered(const numbering *v, const partition_links *numbers, s
                            uint32_t *source, uint32_t *target, int parts, uint32_t *part) {
   int rank;
   MPI_Comm_rank(numbers->comm, &rank);
-  size_t edges;
+  size_t edges, vertices;
+  double *events = v->events ? partition_links_gather(numbers->comm, sizeof *events, numbers->count,
+                                                      v->events, &vertices)
+                             : NULL;
   uint32_t *sources = partition_links_gather(numbers->comm, sizeof *source, count, source, &edges);
   free(source);
   uint32_t *targets = partition_links_gather(numbers->comm, sizeof *target, count, target, &edges);
@@ -112,11 +113,12 @@ static err divide_gathered(const numbering *v, const partition_links *numbers, s
   int32_t *found = rank == 0 ? check_allocate(numbers->vertices, sizeof *found) : NULL;
   err e = OK;
   if (rank == 0) {
-    e = divide(v, edges, sources, targets, parts, found);
+    e = divide(v, edges, sources, targets, events, parts, found);
   } else {
     free(sources);
     free(targets);
   }
+  free(events);
   e = agree(numbers->comm, e);
   if (e == OK) partition_links_scatter(numbers, found, part);
   free(found);
@@ -135,39 +137,59 @@ static double mean_rate(const numbering *v) {
 /* Events, as a whole number: in units of a small part of the mean rate. */
 static double events_of(double rate, double mean) { return round(rate / mean * 65536); }
 
-/* Each edge brings `events` to its target. */
-static void set_loads(const numbering *v, size_t count, const uint32_t *target,
-                      const double *events, partition_links *g) {
+/* The population of a vertex, which is often that of the one asked for before. */
+static int population_of(const numbering *v, int q, uint32_t vertex) {
+  while (vertex < v->first[q]) q--;
+  while (vertex >= v->first[q + 1]) q++;
+  return q;
+}
+
+/* Events of this rank's vertices by all edges, before some are left out: in rounds, so that few are
+ * under way. */
+static double *add_events(const numbering *v, const partition_links *numbers, size_t count,
+                          const uint32_t *source, const uint32_t *target) {
+  const size_t ROUND = (size_t)1 << 18;
   const double mean = mean_rate(v);
+  double *sum = check_allocate(numbers->count, sizeof *sum);
+  double *events = check_allocate(ROUND, sizeof *events);
+  uint64_t rounds = (count + ROUND - 1) / ROUND;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &rounds, 1, MPI_UINT64_T, MPI_MAX, numbers->comm));
   int q = 0;
-  for (uint32_t i = 0; i < g->count; i++) {
-    while (g->first + i >= v->first[q + 1]) q++;
-    g->load[PARTITION_LOAD_UPDATE][i] = 1;
-    g->load[PARTITION_LOAD_EVENTS][i] = events_of(partition_rule_events(v->m, q, false), mean);
+  for (uint32_t i = 0; i < numbers->count; i++) {
+    q = population_of(v, q, numbers->first + i);
+    sum[i] = events_of(partition_rule_events(v->m, q, false), mean);
   }
-  partition_links_add(g, count, target, events, g->load[PARTITION_LOAD_EVENTS]);
+  for (size_t at = 0; rounds > 0; rounds--) {
+    const size_t left = count - at, now = left < ROUND ? left : ROUND;
+    for (size_t k = 0; k < now; k++) {
+      q = population_of(v, q, source[at + k]);
+      events[k] = events_of(v->m->population[q].expected_rate, mean);
+    }
+    partition_links_add(numbers, now, target + at, events, sum);
+    at += now;
+  }
+  free(events);
+  return sum;
 }
 
 /* The graph of vertices; frees source and target. */
 static void make_links(MPI_Comm comm, const numbering *v, size_t count, uint32_t *source,
                        uint32_t *target, partition_links *g) {
-  const model *m = v->m;
   partition_link *link = check_allocate(count, sizeof *link);
-  double *events = check_allocate(count, sizeof *events);
   const double mean = mean_rate(v);
   int q = 0;
   for (size_t k = 0; k < count; k++) {
-    while (source[k] < v->first[q]) q--;
-    while (source[k] >= v->first[q + 1]) q++;
-    events[k] = events_of(rate_of(v, q), mean);
-    link[k] = (partition_link){
-        source[k], target[k], (uint64_t)partition_graph_cost(m->population[q].expected_rate, mean)};
+    q = population_of(v, q, source[k]);
+    const int32_t cost = partition_graph_cost(v->m->population[q].expected_rate, mean);
+    link[k] = (partition_link){source[k], target[k], (uint64_t)cost};
   }
   free(source);
-  partition_links_make(comm, v->first[m->populations], count, link, g);
-  set_loads(v, count, target, events, g);
   free(target);
-  free(events);
+  partition_links_make(comm, v->first[v->m->populations], count, link, g);
+  for (uint32_t i = 0; i < g->count; i++) {
+    g->load[PARTITION_LOAD_UPDATE][i] = 1;
+    g->load[PARTITION_LOAD_EVENTS][i] = v->events[i];
+  }
 }
 
 /* Explicit gids of this rank's slice of the directory, as vertices. */
@@ -250,14 +272,17 @@ err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, c
   }
   const partition_links numbers = number_vertices(comm, v.first[m->populations]);
   bool whole;
-  v.share = partition_coarsen_share(numbers.vertices, sum_of(comm, count), bytes, &whole);
-  if (v.share < 1) count = thin_out(v.share, count, &source, &target);
+  const double share =
+      partition_coarsen_share(numbers.vertices, sum_of(comm, count), bytes, &whole);
+  if (share < 1 || !whole) v.events = add_events(&v, &numbers, count, source, target);
+  if (share < 1) count = thin_out(share, count, &source, &target);
   uint32_t *part = check_allocate(numbers.count, sizeof *part);
   const err e = whole
                     ? divide_gathered(&v, &numbers, count, source, target, p->parts, part)
                     : divide_coarsened(&v, &numbers, count, source, target, bytes, p->parts, part);
   if (e == OK) take_owners(&v, &numbers, part, p);
   free(part);
+  free(v.events);
   free(v.first);
   return e;
 }
