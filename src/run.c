@@ -48,6 +48,7 @@ typedef struct {
   record *r;
   stepper *w;
   char *folder;
+  int claim;        /* of the folder */
   checkpoint *from; /* where the run goes on; NULL: from the beginning */
   int64_t first;    /* steps before this run */
   run_save saving;
@@ -137,7 +138,7 @@ static err prepare(run *x) {
   const char *home = home_of(x);
   x->folder = strdup(o->folder ? o->folder : home ? home : "results");
   if (!x->folder) CHECK_ABORT("out of memory");
-  return run_folder_prepare(x->comm, x->folder, x->m, o->partition, home, o->overwrite);
+  return run_folder_prepare(x->comm, x->folder, x->m, o->partition, home, o->overwrite, &x->claim);
 }
 
 /* In the folder of the checkpoint the record goes on; elsewhere it begins anew. */
@@ -200,7 +201,7 @@ static err finish(run *x, err e) {
 }
 
 err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
-  run x = {.comm = comm, .options = options, .begun = MPI_Wtime()};
+  run x = {.comm = comm, .options = options, .begun = MPI_Wtime(), .claim = -1};
   MPI_Comm_rank(comm, &x.rank);
   MPI_Comm_size(comm, &x.ranks);
   stop_listen(false); /* one that comes while the network is built is not lost, and kills nothing */
@@ -216,6 +217,7 @@ err run_simulation(MPI_Comm comm, const run_options *options, bool *early) {
   e = finish(&x, e);
   *early = x.saving.ended != STOP_NOT;
   checkpoint_close(x.from);
+  run_folder_release(x.folder, x.claim);
   free(x.folder);
   free(x.status);
   step_free(x.w);

@@ -3,9 +3,12 @@
 #include "checkpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* mkdir -p */
@@ -37,6 +40,80 @@ static err check_writable(const char *folder) {
   unlink(path);
   return OK;
 }
+
+/* ---- one run at a time ---- */
+
+static char *path_of_claim(const char *folder) {
+  const size_t size = strlen(folder) + 16;
+  char *path = check_allocate(size, 1);
+  snprintf(path, size, "%s/in_use", folder);
+  return path;
+}
+
+/* Whether nobody has removed or replaced the file meanwhile. */
+static bool still_there(const char *path, int file) {
+  struct stat there, opened;
+  return stat(path, &there) == 0 && fstat(file, &opened) == 0 && there.st_ino == opened.st_ino &&
+         there.st_dev == opened.st_dev;
+}
+
+/* The file, locked; -1 where another process has it, -2 where there are no locks. */
+static int try_claim(const char *path) {
+  const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) return -2;
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  const bool locked = fcntl(file, F_SETLK, &lock) == 0, taken = errno == EACCES || errno == EAGAIN;
+  if (locked && still_there(path, file)) return file;
+  close(file);
+  return locked || taken ? -1 : -2;
+}
+
+static void sign_claim(int file) {
+  char host[256] = "", text[300];
+  gethostname(host, sizeof host - 1);
+  const int length =
+      snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), *host ? host : "?");
+  if (ftruncate(file, 0) != 0 || pwrite(file, text, (size_t)length, 0) != length)
+    return; /* a full disk, which others will tell of */
+}
+
+static err fail_claimed(const char *folder, const char *path) {
+  char by[300] = "";
+  FILE *file = fopen(path, "r");
+  if (file) {
+    if (fgets(by, sizeof by, file)) by[strcspn(by, "\n")] = 0;
+    fclose(file);
+  }
+  return check_fail(ERR_USER,
+                    "--out: %s: another run writes there (%s); give another folder, or wait",
+                    folder, *by ? by : "in_use is locked");
+}
+
+/* A process keeps its lock until it ends, however it ends; ranks of a job that was killed may take
+ * a moment. Some file systems have no locks: then there is nothing to be done. */
+static err claim_folder(const char *folder, int *claim) {
+  enum { TRIES = 20 };
+  char *path = path_of_claim(folder);
+  *claim = -1;
+  for (int k = 0; k < TRIES && *claim == -1; k++) {
+    if (k > 0) nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    *claim = try_claim(path);
+  }
+  const err e = *claim == -1 ? fail_claimed(folder, path) : OK;
+  if (*claim >= 0) sign_claim(*claim);
+  free(path);
+  return e;
+}
+
+void run_folder_release(const char *folder, int claim) {
+  if (claim < 0) return;
+  char *path = path_of_claim(folder);
+  unlink(path);
+  close(claim);
+  free(path);
+}
+
+/* ---- what is in it ---- */
 
 static const char *const files[] = {"spikes.h5", "traces.h5", "summary.json", "effective.yaml"};
 enum { FILES = sizeof files / sizeof *files };
@@ -103,13 +180,15 @@ static err check_read(const char *folder, const model *m, const char *partition)
 }
 
 err run_folder_prepare(MPI_Comm comm, const char *folder, const model *m, const char *partition,
-                       const char *home, bool overwrite) {
+                       const char *home, bool overwrite, int *claim) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   err e = OK;
+  *claim = -1;
   if (rank == 0) {
     e = make_folder(folder);
     if (e == OK) e = check_writable(folder);
+    if (e == OK) e = claim_folder(folder, claim);
     const bool goes_on = home && check_same_file(folder, home);
     if (e == OK && !overwrite && !goes_on) e = check_empty(folder);
     if (e == OK && !goes_on) e = check_removable(folder, m);
@@ -129,7 +208,11 @@ err run_folder_clear(MPI_Comm comm, const char *folder, const char *home) {
 err run_folder_set_aside(MPI_Comm comm, const char *folder, int64_t step) {
   int rank, undone = 0;
   MPI_Comm_rank(comm, &rank);
-  const err e = rank == 0 ? checkpoint_undo_later(folder, step, &undone) : OK;
+  char path[4200];
+  snprintf(path, sizeof path, "%s/summary.json", folder);
+  err e = rank == 0 ? checkpoint_undo_later(folder, step, &undone) : OK;
+  if (e == OK && rank == 0 && unlink(path) != 0 && errno != ENOENT)
+    e = check_fail(ERR_ENVIRONMENT, "%s: cannot be removed: %s", path, strerror(errno));
   if (undone > 0)
     fprintf(stderr, "shinkei: warning: %s: %d later checkpoint%s now named .h5.undone\n", folder,
             undone, undone == 1 ? " is" : "s are");

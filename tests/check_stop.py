@@ -311,6 +311,30 @@ def check_summary(verdict, work):
                                              "seconds_max": None}, "none: none")
 
 
+def check_one_run_a_folder(verdict, work):
+    """While a run writes to a folder no other does; one that was killed is in nobody's way, and what it
+    leaves does not look whole."""
+    folder = work.path("shared")
+    run(MODEL, folder, "--duration", 5, "--checkpoint-at-end")
+    for ranks in (1, 2):
+        going = subprocess.Popen(command(["run", "--restart", folder, *LONG_RUN], ranks),
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: not os.path.exists(os.path.join(folder, "summary.json")))
+        for others in (("--restart", folder), (MODEL, "--out", folder, "--overwrite")):
+            done = subprocess.run(command(["run", *others]), capture_output=True, text=True, check=False)
+            verdict.check(done.returncode == 2 and "another run writes there (process" in done.stderr,
+                          f"beside {ranks} ranks: {done.stderr.strip()}")
+        for rank in processes(folder):
+            os.kill(rank, signal.SIGKILL)
+        going.wait()
+        verdict.check(not os.path.exists(os.path.join(folder, "summary.json")),
+                      f"{ranks} ranks were killed: there is no summary of the run before")
+        done = restart(folder, "--duration", 10)
+        verdict.check(done.returncode == 0 and {"effective.yaml", "spikes.h5", "summary.json"} == {
+            name for name in os.listdir(folder) if not name.startswith("checkpoint")},
+                      "the next one goes on" + done.stderr)
+
+
 def check_refusals(verdict, work):
     half = work.path("half")
     copy = work.path("version.h5")
@@ -342,6 +366,7 @@ def main():
         check_going_back(verdict, work)
         check_other_traces(verdict, work)
         check_summary(verdict, work)
+        check_one_run_a_folder(verdict, work)
         check_refusals(verdict, work)
         check_save_and_go_on(verdict, work)
         check_ends(verdict, work)
