@@ -122,13 +122,13 @@ static err open_again(phi_many_file *f, const phi_job *job, uint8_t *done) {
   f->file = H5Fopen(f->path, H5F_ACC_RDWR, H5P_DEFAULT);
   if (f->file < 0)
     return check_fail(ERR_USER,
-                      "%s is there but cannot be opened as an HDF5 file; "
-                      "--overwrite replaces it",
+                      "%s is there but cannot be opened as an HDF5 file: it is none, or another "
+                      "program is writing it; --overwrite replaces it, another --out keeps it",
                       f->path);
   if (!same_text(f->file, "settings", job->settings))
     return check_fail(ERR_USER,
-                      "%s holds results of other settings; --overwrite replaces them, "
-                      "another --out keeps them",
+                      "%s holds something else, or results of other settings; --overwrite replaces "
+                      "it, another --out keeps it",
                       f->path);
   char name[64];
   bool whole = true;

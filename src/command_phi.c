@@ -13,6 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+err phi_command_place(const phi_options *o) {
+  struct stat status;
+  if (!o->out || o->overwrite || stat(o->out, &status) != 0 || !S_ISREG(status.st_mode)) return OK;
+  return check_fail(ERR_USER, "phi: --out %s exists; --overwrite replaces it", o->out);
+}
+
 err phi_command_write(const phi_options *o, json_t *root) {
   char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   json_decref(root);

@@ -383,6 +383,7 @@ err phi_command_recording(phi_options *o, int rank) {
                    "phi: --complexes is for one network at one time; there are %lld estimates "
                    "(groups x windows)",
                    (long long)tasks);
+  if (!e && tasks == 1) e = phi_command_place(o);
   if (!e && rank == 0)
     e = phi_command_cost(o, r.sample.size, tasks, useful_cores(&r, tasks, ranks),
                          predict(&r, tasks), true);

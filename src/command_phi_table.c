@@ -103,6 +103,7 @@ err phi_command_table(phi_options *o, int rank) {
   if (rank) return OK; /* one small network: rank 0 alone */
   phi_table t;
   err e = phi_options_out(o);
+  if (!e) e = phi_command_place(o);
   if (!e) e = phi_table_read(o->path, o->order, &t);
   if (e) return e;
   e = phi_options_parts(o, t.n);

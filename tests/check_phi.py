@@ -181,6 +181,11 @@ def check_experiments_and_pictures(verdict, work):
         verdict.check(done.returncode == 0 and os.path.exists(out),
                       f"picture: {picture[0]} {done.stderr[-300:]}".rstrip())
     phi("--table", work.path("a.json"), "--measures", "EI", "--out", work.path("plain.json"))
+    done = phi("--table", work.path("a.json"), "--measures", "EI", "--out", work.path("plain.json"))
+    verdict.check(done.returncode == 2 and "plain.json exists; --overwrite replaces it" in done.stderr,
+                  "a file that is there stays: " + done.stderr.strip())
+    done = phi("--table", work.path("a.json"), "--measures", "EI", "--out", work.path("plain.json"), "--overwrite")
+    verdict.check(done.returncode == 0, "unless it shall not: " + done.stderr.strip())
     for arguments, words in ((["table", work.path("absent.json")], "absent.json: No such file"),
                              (["structure", work.path("p.h5")], "no JSON in it"),
                              (["time", work.path("p.h5"), work.path("p.h5")], "no results of shinkei phi"),
