@@ -6,6 +6,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+case ${1:-} in
+-*)
+  sed -n '2,5s/^# \?//p' jobs/quickstart.sh
+  exit
+  ;;
+esac
+
 free_folder() {
   local folder=$1 count=2
   while [ -e "$folder" ]; do folder=$1-$count count=$((count + 1)); done

@@ -13,7 +13,7 @@
 
 static const char help[] =
     "usage: shinkei perturb CHECKPOINT --nodes LIST --bin MS [option ...]\n"
-    "       mpirun -n RANKS shinkei perturb CHECKPOINT --nodes E:0-3,I:7 --bin 5 --out TABLE.json\n"
+    "       mpirun -n RANKS shinkei perturb CHECKPOINT --nodes E:0-3,I:7 --bin 50 --out TABLE.json\n"
     "       shinkei phi --table TABLE.json\n\n"
     "The interventional transition table of chosen neurons: from the state in a checkpoint, each "
     "of\n"

@@ -271,6 +271,7 @@ static void keep(perturbation *x) {
   x->kept = MPI_Wtime();
 }
 
+/* seconds: of a run. */
 static void say_cost(const perturbation *x, double seconds) {
   const double left = seconds * ceil((double)(x->runs - x->done) / x->groups.count);
   fprintf(stderr,
@@ -324,20 +325,29 @@ static void make_runs(perturbation *x, int64_t last) {
   }
 }
 
+/* The first runs find memory that is not there yet: it is told by the third stretch, or the first
+ * that takes a moment. */
+static bool cost_is_known(int stretches, double seconds) { return stretches == 3 || seconds > 0.5; }
+
 static void run_all(perturbation *x) {
   int64_t stretch = x->groups.count;
+  int stretches = 0;
+  bool said = false;
   x->begun = x->kept = MPI_Wtime();
   stop_listen(true);
   watchdog_start(x->rank, x->options->watchdog);
   perturb_groups_begin(&x->groups, x->done);
   while (x->done < x->runs && x->ended == STOP_NOT) {
     const double begun = MPI_Wtime();
-    const bool first = x->done == x->begun_at;
-    const int64_t last = x->done + stretch < x->runs ? x->done + stretch : x->runs;
+    const int64_t before = x->done,
+                  last = x->done + stretch < x->runs ? x->done + stretch : x->runs;
     make_runs(x, last);
     double seconds = MPI_Wtime() - begun;
     look(x, last, &seconds, &stretch);
-    if (x->rank == 0 && first && last < x->runs) say_cost(x, seconds);
+    if (x->rank == 0 && last < x->runs && !said && cost_is_known(++stretches, seconds)) {
+      say_cost(x, seconds / ceil((double)(last - before) / x->groups.count));
+      said = true;
+    }
     show_progress(x);
   }
   watchdog_stop();
@@ -435,6 +445,14 @@ static err write_table(perturbation *x) {
                                .about = x->about};
   err e = x->rank == 0 ? perturb_file_write(x->options->out, &table) : OK;
   if (e == OK && x->rank == 0 && x->options->out) perturb_file_forget(x->options->out);
+  uint64_t fired = 0;
+  for (size_t k = 0; k < cells_of(x); k++) fired += all[k];
+  if (e == OK && x->rank == 0 && fired == 0)
+    fprintf(
+        stderr,
+        "shinkei: warning: none of the named neurons fired in any of the %lld runs: they begin at "
+        "the reset potential, and may need a longer --bin\n",
+        (long long)x->runs);
   free(all);
   return agree(x->comm, e);
 }
