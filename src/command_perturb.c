@@ -13,7 +13,8 @@
 
 static const char help[] =
     "usage: shinkei perturb CHECKPOINT --nodes LIST --bin MS [option ...]\n"
-    "       mpirun -n RANKS shinkei perturb CHECKPOINT --nodes E:0-3,I:7 --bin 50 --out TABLE.json\n"
+    "       mpirun -n RANKS shinkei perturb CHECKPOINT --nodes E:0-3,I:7 --bin 50 --out "
+    "TABLE.json\n"
     "       shinkei phi --table TABLE.json\n\n"
     "The interventional transition table of chosen neurons: from the state in a checkpoint, each "
     "of\n"
@@ -46,7 +47,8 @@ static const char help[] =
     "  --help              this text\n\n"
     "Definitions\n"
     "  The first step after the checkpoint is the imposed one. There every chosen neuron gets the\n"
-    "  state that a spike leaves (iaf_psc_exp: V_m = V_reset, synaptic currents go on; shiu_lif:\n"
+    "  state that a spike leaves (iaf_psc_exp, also shared: V_m = V_reset, synaptic currents go "
+    "on; shiu_lif:\n"
     "  v = V_reset, g = 0; parrot has none), whatever it would have done itself.\n"
     "    on    its spike goes out in that step, and it is refractory\n"
     "    off   no spike goes out, and it is not refractory\n"

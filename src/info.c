@@ -50,15 +50,29 @@ static err read_times(const info_file *f, const info_column *c, spike_facts *fac
   return e;
 }
 
+static err check_id_column(const info_file *f, const info_column *c) {
+  const hid_t type = H5Dget_type(c->set);
+  const bool integers = H5Tget_class(type) == H5T_INTEGER;
+  H5Tclose(type);
+  if (integers && c->dimensions == 1) return OK;
+  return check_fail(ERR_USER, "%s: %s must be a one-dimensional array of integers", f->path,
+                    c->path);
+}
+
 /* Visit all ids; count different ones where `seen` is given. */
 static err visit_ids(const info_file *f, const info_column *c, spike_facts *facts,
                      unsigned char *seen) {
-  uint64_t *id = check_allocate(INFO_BLOCK, sizeof *id), before = 0;
-  err e = OK;
+  int64_t *id = check_allocate(INFO_BLOCK, sizeof *id), before = 0; /* signed: to tell -1 from 0 */
+  err e = check_id_column(f, c);
   for (hsize_t i = 0, count; e == OK && i < c->size[0]; i += count) {
     count = c->size[0] - i < INFO_BLOCK ? c->size[0] - i : INFO_BLOCK;
-    e = info_read(f, c, H5T_NATIVE_UINT64, i, count, id);
+    e = info_read(f, c, H5T_NATIVE_INT64, i, count, id);
     for (hsize_t k = 0; e == OK && k < count; k++) {
+      if (id[k] < 0) {
+        e = check_fail(ERR_USER, "%s: %s: value %llu is %lld: ids are 0 or more", f->path, c->path,
+                       (unsigned long long)(i + k), (long long)id[k]);
+        break;
+      }
       if (seen) {
         facts->firing += !(seen[id[k] >> 3] >> (id[k] & 7) & 1);
         seen[id[k] >> 3] |= (unsigned char)(1 << (id[k] & 7));
@@ -66,8 +80,8 @@ static err visit_ids(const info_file *f, const info_column *c, spike_facts *fact
       }
       facts->by_id = facts->by_id && id[k] >= before;
       before = id[k];
-      if (id[k] < facts->smallest) facts->smallest = id[k];
-      if (id[k] > facts->largest) facts->largest = id[k];
+      if ((uint64_t)id[k] < facts->smallest) facts->smallest = (uint64_t)id[k];
+      if ((uint64_t)id[k] > facts->largest) facts->largest = (uint64_t)id[k];
     }
   }
   free(id);
@@ -252,7 +266,27 @@ static err describe_reports(const info_file *f) {
 
 /* ---- edges and nodes ---- */
 
-/* Names and sizes of what stands in the numbered groups of a population. */
+/* Each edge has one value of an attribute, where all are in one group. */
+static err check_attributes(const info_file *f, const char *population, hsize_t edges) {
+  char name[INFO_NAME], group[2 * INFO_NAME], path[4 * INFO_NAME];
+  snprintf(group, sizeof group, "%s/0", population);
+  if (!info_has(f, "%s", group) || info_has(f, "%s/1", population)) return OK;
+  err e = OK;
+  for (hsize_t k = 0; e == OK && info_member(f, group, k, name); k++) {
+    info_column c;
+    snprintf(path, sizeof path, "%s/%s", group, name);
+    if (!info_is_dataset(f, path)) continue;
+    e = info_open(f, false, &c, "%s", path);
+    if (e != OK) return e;
+    if (c.size[0] != edges)
+      e = check_fail(ERR_USER, "%s: %s has %llu values for %llu edges", f->path, c.path,
+                     (unsigned long long)c.size[0], (unsigned long long)edges);
+    info_close(&c);
+  }
+  return e;
+}
+
+/* Names of what stands in the numbered groups of a population. */
 static void print_attributes(const info_file *f, const char *population) {
   char group[INFO_NAME], name[INFO_NAME], path[3 * INFO_NAME];
   for (hsize_t i = 0; info_member(f, population, i, group); i++) {
@@ -285,6 +319,7 @@ static err describe_edges(const info_file *f, const char *name) {
   if (e == OK && c[0].size[0] != c[1].size[0])
     e = check_fail(ERR_USER, "%s: %s has %llu values, %s %llu", f->path, c[0].path,
                    (unsigned long long)c[0].size[0], c[1].path, (unsigned long long)c[1].size[0]);
+  if (e == OK) e = check_attributes(f, group, c[0].size[0]);
   if (e == OK) {
     fprintf(f->to, "  edges %s: %s from %s to %s", name, info_grouped(c[0].size[0], count),
             population[0][0] ? population[0] : "(not named)",

@@ -78,7 +78,7 @@ const char *model_tree_shown(const model_tree *node, char shown[MODEL_SHOWN_MAX]
     }
     return shown;
   }
-  static const char *const kinds[] = {"nothing", "a list", "a mapping"};
+  static const char *const kinds[] = {"an empty value", "a list", "a mapping"};
   return strcpy(shown, kinds[node->kind]);
 }
 

@@ -238,6 +238,26 @@ def check_damage(verdict, out, work):
     verdict.check(wrong == 0 and refused > 5, f"30 damaged files: {refused} refused, no crash")
 
 
+def check_unsound_ids(verdict, work):
+    """Others' files: what a run would refuse is not described as sound."""
+    path, sound = work.path("others.h5"), [0, 1, 2]
+    for source, weight, words in (([0, 1, -1], [1, 2, 3], "value 2 is -1: ids are 0 or more"),
+                                  ([0, 1, 2.5], [1, 2, 3], "must be a one-dimensional array of integers"),
+                                  ([[0, 1], [2, 3], [4, 5]], [1, 2, 3], "must be a one-dimensional array of"),
+                                  (sound, [1, 2], "syn_weight has 2 values for 3 edges"),
+                                  (sound, [1, 2, 3], None)):
+        with h5py.File(path, "w") as file:
+            edges = file.create_group("edges/e")
+            edges["source_node_id"], edges["target_node_id"], edges["0/syn_weight"] = source, sound, weight
+        status, text, fault = info(path)
+        verdict.check((status, words in fault) == (2, True) if words else status == 0 and "edges e: 3" in text,
+                      f"edges: {fault.strip() or 'sound ones are described'}")
+    with h5py.File(path, "w") as file:
+        file["spikes/A/timestamps"], file["spikes/A/node_ids"] = [1.0, 2.0], [0, -2]
+    status, _, fault = info(path)
+    verdict.check(status == 2 and "value 1 is -2: ids are 0 or more" in fault, f"spikes: {fault.strip()}")
+
+
 def check_no_columns(verdict, work):
     """Reports of nothing are reports: rows without columns, on any ranks and after a restart."""
     nothing = [{"population": "nobody", "variables": ["V_m"], "interval": 1.0},
@@ -303,6 +323,7 @@ def main():
             for name in ("spikes.h5", "traces.h5"):
                 verdict.check(same_data(os.path.join(outs[0], name), os.path.join(out, name)),
                               f"{name}: the same data on {ranks} ranks as on one")
+        check_unsound_ids(verdict, work)
         check_no_columns(verdict, work)
         check_memory(verdict, work)
         check_full_disk(verdict, model, work)

@@ -358,9 +358,10 @@ static void settings_that_cannot_be_are_refused(void **state) {
               "one of dt, duration, warm_up, seed, precision, weight_accuracy");
   refused_set(SMALL, "populations.B.size", "5",
               "models/net.yaml: --set populations.B.neuron: missing key: what kind of neurons");
-  refused_set(SMALL, "populations.A.size", "",
-              "models/net.yaml: --set populations.A.size: nothing is of the wrong type: must be an "
-              "integer from 0 to 4294967295");
+  refused_set(
+      SMALL, "populations.A.size", "",
+      "models/net.yaml: --set populations.A.size: an empty value is of the wrong type: must be an "
+      "integer from 0 to 4294967295");
   refused_set(SMALL, "populations.A.neuron.tau_m", "5",
               "models/net.yaml:3: populations.A.neuron: iaf_psc_exp has no keys, so --set cannot "
               "reach 'tau_m' in it");

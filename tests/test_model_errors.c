@@ -122,7 +122,8 @@ static const struct fault {
      "bad.yaml:1: simulation.duration: \"100\" is of the wrong type: must be a number from 0 to "
      "1e10 ms"},
     {"nothing_for_a_number", "    size: 80", "    size:",
-     "bad.yaml:9: populations.E.size: nothing is of the wrong type: must be an integer from 0 to "
+     "bad.yaml:9: populations.E.size: an empty value is of the wrong type: must be an integer from "
+     "0 to "
      "4294967295"},
     {"octal_number", "size: 80", "size: 080",
      "bad.yaml:9: populations.E.size: 080 is of the wrong type: must be an integer from 0 to "
@@ -152,7 +153,7 @@ static const struct fault {
     {"nothing_for_inputs",
      "inputs:\n  - {type: poisson, target: E, rate: 8000, weight: 50, start: 1}\n  - {type: "
      "spike_trains, target: I, weight: 1, times: [1, 2]}",
-     "inputs:", "bad.yaml:18: inputs: nothing is of the wrong type: must be a list"},
+     "inputs:", "bad.yaml:18: inputs: an empty value is of the wrong type: must be a list"},
     {"negative_size", "size: 80", "size: -3",
      "bad.yaml:9: populations.E.size: -3 is out of range: must be an integer from 0 to 4294967295"},
     {"size_over_32_bits", "size: 80", "size: 4294967296",
