@@ -143,7 +143,7 @@ def picture(populations, rate_window, raster_window, title, path):
     matplotlib.rcParams.update({"font.family": "sans-serif", "font.size": 9,
                                 "axes.labelsize": 9, "figure.facecolor": PAPER})
     figure = plt.figure(figsize=(10, 6.2))
-    grid = figure.add_gridspec(1, 2, width_ratios=[3.3, 1], wspace=0.07, left=0.085, right=0.975,
+    grid = figure.add_gridspec(1, 2, width_ratios=[3.3, 1], wspace=0.1, left=0.085, right=0.975,
                                top=0.885, bottom=0.085)
     raster, bars = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     draw_raster(raster, shown, colours, places, *raster_window)
