@@ -54,12 +54,12 @@ LOCAL partition_method partition_method_of(const char *name);
  *   is a serial library, so the graph is gathered on rank 0: 90 to 110 bytes an edge at the peak
  *   there, METIS's own included (partition_graph_bytes). The best of several METIS divisions
  *   (fewer for large graphs), each improved on the directed volume. Imbalance at most 1.05 where no
- *   single neuron prevents it. Where that would take more than PARTITION_GRAPH_BYTES, it is done
- * for as many of the edges, drawn at random, as fit there. Where these would be fewer than 30 a
- * neuron, all ranks join the neurons to groups first, by at most 100 edges a neuron, and METIS
- * divides the graph of groups, on its weighted edges: more is sent then (the fly's optic lobe at 8
- * parts, 30 MB allowed: 1.3 times), and imbalance may be 1.06, or more where a neuron has very many
- * edges.
+ *   single neuron prevents it. Where that would take more than PARTITION_GRAPH_BYTES, as many of
+ *   the edges are taken, at random, as fit there. Where these would be fewer than some 30 a neuron,
+ *   all ranks join the neurons to groups first, by at most 100 edges a neuron, and METIS divides
+ *   the graph of groups, on its weighted edges: more is sent then (the fly's optic lobe at 8
+ *   parts, 30 MB allowed: 1.3 times), and imbalance may be 1.06, or more where a neuron has very
+ *   many edges.
  * - populations that only other rules connect: a graph of groups of neurons, or an even share of
  *   each population where that graph offers little. Imbalance at most 1.02 for populations that
  *   are large beside the number of parts.

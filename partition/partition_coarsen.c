@@ -29,12 +29,6 @@ typedef struct {
   uint32_t to, from;
 } proposal;
 
-static uint64_t sum_all(MPI_Comm comm, uint64_t own) {
-  uint64_t sum;
-  AGREE_MPI(MPI_Allreduce(&own, &sum, 1, MPI_UINT64_T, MPI_SUM, comm));
-  return sum;
-}
-
 /* The sum of the ranks before this one. */
 static uint64_t sum_before(MPI_Comm comm, uint64_t own) {
   uint64_t sum = 0;
@@ -102,7 +96,7 @@ static uint64_t propose(matching *m) {
   free(to);
   free(mine);
   free(chosen);
-  return sum_all(g->comm, pairs);
+  return partition_links_sum(g->comm, pairs);
 }
 
 typedef struct { /* somebody left over, by number */
@@ -142,7 +136,7 @@ static void pair_leftovers(matching *m) {
   uint64_t left = 0;
   for (uint32_t i = 0; i < g->count; i++) left += !m->taken[i];
   uint64_t number = sum_before(g->comm, left);
-  const uint32_t pairs = (uint32_t)((sum_all(g->comm, left) + 1) / 2);
+  const uint32_t pairs = (uint32_t)((partition_links_sum(g->comm, left) + 1) / 2);
   const uint32_t first = directory_slice(pairs, ranks, rank);
   leftover *mine = check_allocate(left, sizeof *mine);
   int *to = check_allocate(left, sizeof *to);
@@ -180,7 +174,7 @@ static uint32_t number_groups(const matching *m, uint32_t *group) {
     if (m->mate[i] < g->first + i) group[i] = told[seconds++];
   free(told);
   free(first);
-  return (uint32_t)sum_all(g->comm, own);
+  return (uint32_t)partition_links_sum(g->comm, own);
 }
 
 /* Join vertices in pairs of no more than most[] load. */
@@ -270,7 +264,7 @@ static err divide_whole(const partition_links *g, int parts, uint32_t *part) {
   int rank;
   MPI_Comm_rank(g->comm, &rank);
   err e = partition_graph_fits("the number of links between groups",
-                               (double)sum_all(g->comm, g->row[g->count]), INT_MAX);
+                               (double)partition_links_sum(g->comm, g->row[g->count]), INT_MAX);
   if (e != OK) return e; /* the same on all ranks */
   rows all = gather_rows(g);
   int32_t *found = check_allocate(rank == 0 ? g->vertices : 0, sizeof *found);
@@ -319,7 +313,8 @@ typedef struct { /* what is left of a graph that was contracted */
 } level;
 
 static double bytes_of(const partition_links *g) {
-  return partition_graph_bytes(g->vertices, (double)sum_all(g->comm, g->row[g->count]) / 2);
+  return partition_graph_bytes(g->vertices,
+                               (double)partition_links_sum(g->comm, g->row[g->count]) / 2);
 }
 
 static void load_of_a_group(const partition_links *g, int parts, double most[PARTITION_LOADS]) {

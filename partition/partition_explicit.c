@@ -239,12 +239,6 @@ static size_t thin_out(double share, size_t count, uint32_t **source, uint32_t *
   return kept;
 }
 
-static double sum_of(MPI_Comm comm, size_t own) {
-  uint64_t sum = own;
-  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, comm));
-  return (double)sum;
-}
-
 /* A graph of which only the vertices are known. */
 static partition_links number_vertices(MPI_Comm comm, uint32_t vertices) {
   int rank, ranks;
@@ -272,8 +266,8 @@ err partition_explicit_divide(MPI_Comm comm, const network *n, const model *m, c
   }
   const partition_links numbers = number_vertices(comm, v.first[m->populations]);
   bool whole;
-  const double share =
-      partition_coarsen_share(numbers.vertices, sum_of(comm, count), bytes, &whole);
+  const double share = partition_coarsen_share(
+      numbers.vertices, (double)partition_links_sum(comm, count), bytes, &whole);
   if (share < 1 || !whole) v.events = add_events(&v, &numbers, count, source, target);
   if (share < 1) count = thin_out(share, count, &source, &target);
   uint32_t *part = check_allocate(numbers.count, sizeof *part);

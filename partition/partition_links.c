@@ -11,6 +11,12 @@ int partition_links_rank(const partition_links *g, uint32_t vertex) {
   return directory_slice_rank(g->vertices, ranks, vertex);
 }
 
+uint64_t partition_links_sum(MPI_Comm comm, uint64_t own) {
+  uint64_t sum;
+  AGREE_MPI(MPI_Allreduce(&own, &sum, 1, MPI_UINT64_T, MPI_SUM, comm));
+  return sum;
+}
+
 /* ---- rows ---- */
 
 /* Stably by `to`, digit by digit; takes over `link` and returns what is sorted. */

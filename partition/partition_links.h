@@ -32,6 +32,8 @@ COLLECTIVE void partition_links_make(MPI_Comm comm, uint32_t vertices, size_t co
                                      partition_link *link, partition_links *made);
 LOCAL void partition_links_free(partition_links *g);
 
+COLLECTIVE uint64_t partition_links_sum(MPI_Comm comm, uint64_t own);
+
 /* The rank that has the vertex. */
 LOCAL int partition_links_rank(const partition_links *g, uint32_t vertex);
 

@@ -435,6 +435,16 @@ static err load(perturbation *x) {
   return agree(x->comm, e);
 }
 
+static void warn_of_silence(const perturbation *x, const uint64_t *on) {
+  for (size_t k = 0; k < cells_of(x); k++)
+    if (on[k] > 0) return;
+  fprintf(
+      stderr,
+      "shinkei: warning: none of the named neurons fired in any of the %lld runs: they begin at "
+      "the reset potential, and may need a longer --bin\n",
+      (long long)x->runs);
+}
+
 static err write_table(perturbation *x) {
   uint64_t *all = gather(x);
   const perturb_table table = {.n = (int)x->nodes.count,
@@ -445,14 +455,7 @@ static err write_table(perturbation *x) {
                                .about = x->about};
   err e = x->rank == 0 ? perturb_file_write(x->options->out, &table) : OK;
   if (e == OK && x->rank == 0 && x->options->out) perturb_file_forget(x->options->out);
-  uint64_t fired = 0;
-  for (size_t k = 0; k < cells_of(x); k++) fired += all[k];
-  if (e == OK && x->rank == 0 && fired == 0)
-    fprintf(
-        stderr,
-        "shinkei: warning: none of the named neurons fired in any of the %lld runs: they begin at "
-        "the reset potential, and may need a longer --bin\n",
-        (long long)x->runs);
+  if (e == OK && x->rank == 0) warn_of_silence(x, all);
   free(all);
   return agree(x->comm, e);
 }

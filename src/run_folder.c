@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -43,11 +42,10 @@ static err check_writable(const char *folder) {
 
 /* ---- one run at a time ---- */
 
-static char *path_of_claim(const char *folder) {
-  const size_t size = strlen(folder) + 16;
-  char *path = check_allocate(size, 1);
-  snprintf(path, size, "%s/in_use", folder);
-  return path;
+enum { PATH_LENGTH = 4200 };
+
+static void path_of_claim(const char *folder, char path[PATH_LENGTH]) {
+  snprintf(path, PATH_LENGTH, "%s/in_use", folder);
 }
 
 /* Whether nobody has removed or replaced the file meanwhile. */
@@ -93,7 +91,8 @@ static err fail_claimed(const char *folder, const char *path) {
  * a moment. Some file systems have no locks: then there is nothing to be done. */
 static err claim_folder(const char *folder, int *claim) {
   enum { TRIES = 20 };
-  char *path = path_of_claim(folder);
+  char path[PATH_LENGTH];
+  path_of_claim(folder, path);
   *claim = -1;
   for (int k = 0; k < TRIES && *claim == -1; k++) {
     if (k > 0) nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
@@ -101,16 +100,15 @@ static err claim_folder(const char *folder, int *claim) {
   }
   const err e = *claim == -1 ? fail_claimed(folder, path) : OK;
   if (*claim >= 0) sign_claim(*claim);
-  free(path);
   return e;
 }
 
 void run_folder_release(const char *folder, int claim) {
   if (claim < 0) return;
-  char *path = path_of_claim(folder);
-  unlink(path);
+  char path[PATH_LENGTH];
+  path_of_claim(folder, path);
+  unlink(path); /* while it is still locked */
   close(claim);
-  free(path);
 }
 
 /* ---- what is in it ---- */
