@@ -27,6 +27,11 @@ COLLECTIVE err input_read_events(MPI_Comm comm, const model *m, uint32_t count,
 COLLECTIVE void input_hash_events(MPI_Comm comm, const model *m, size_t events,
                                   const input_event *event, uint64_t *hash);
 
+/* late[m->inputs]: how many of all ranks' events of each input are after the model's last step, and
+ * so reach nobody. */
+COLLECTIVE void input_count_late(MPI_Comm comm, const model *m, size_t events,
+                                 const input_event *event, uint64_t *late);
+
 typedef struct input_block input_block;
 
 enum { INPUT_CHUNK = 8192 }; /* neurons that are asked for at once, at most */

@@ -52,6 +52,7 @@ typedef struct {
   int32_t *refractory;            /* [neurons] steps left, as of the end of the last step_run */
   uint8_t *is_refractory;         /* [neurons] 1 where the neuron is refractory */
   uint64_t *events_hash;          /* [m->inputs] input_hash_events */
+  uint64_t *events_late;          /* [m->inputs] input_count_late */
   exchange *exchange;
 } shard;
 

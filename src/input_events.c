@@ -127,3 +127,11 @@ void input_hash_events(MPI_Comm comm, const model *m, size_t events, const input
   }
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, hash, m->inputs, MPI_UINT64_T, MPI_SUM, comm));
 }
+
+void input_count_late(MPI_Comm comm, const model *m, size_t events, const input_event *event,
+                      uint64_t *late) {
+  const int64_t last = model_steps(m, m->warm_up) + model_steps(m, m->duration);
+  for (int k = 0; k < m->inputs; k++) late[k] = 0;
+  for (size_t i = 0; i < events; i++) late[event[i].input] += event[i].step > last;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, late, m->inputs, MPI_UINT64_T, MPI_SUM, comm));
+}

@@ -195,8 +195,10 @@ err shard_create(MPI_Comm comm, const model *m, const network *n, uint32_t count
   size_t events;
   input_event *event;
   made->events_hash = check_allocate((size_t)m->inputs, sizeof *made->events_hash);
+  made->events_late = check_allocate((size_t)m->inputs, sizeof *made->events_late);
   err e = input_read_events(comm, m, count, owned, &events, &event);
   if (e == OK) input_hash_events(comm, m, events, event, made->events_hash);
+  if (e == OK) input_count_late(comm, m, events, event, made->events_late);
   if (e == OK) e = build_blocks(made);
   if (e == OK) {
     initialise(made);
@@ -240,6 +242,7 @@ void shard_free(shard *s) {
   free(s->refractory);
   free(s->is_refractory);
   free(s->events_hash);
+  free(s->events_late);
   free(s->gid);
   exchange_free(s->exchange);
   *s = (shard){0};

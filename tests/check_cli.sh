@@ -340,6 +340,20 @@ verdict $? "it tells of no rate and no factor"
 works "a plan without synapses" 1 plan empty.yaml
 ! grep -qE "\<(inf|-?nan)\>" log
 verdict $? "it is of numbers"
+cat >late.yaml <<'END'
+simulation: {dt: 0.1, duration: 10, warm_up: 5}
+populations:
+  A: {size: 3, neuron: iaf_psc_exp}
+inputs:
+  - {type: dc, target: A, amplitude: 1}
+  - {type: spike_trains, target: A, weight: 1, times: [0, 14.9, 15, 15.1, 30]}
+END
+works "spikes given after the end" 2 run late.yaml --out late
+[ "$(grep -c 'warning: inputs.1: given spikes after the end of the run, 15 ms, which reach nobody: 6' log)" = 1 ]
+verdict $? "they are told of"
+works "a longer run" 2 run late.yaml --duration 25 --out late --overwrite
+! grep -q warning log
+verdict $? "has none of them"
 cores=$(env -u OMP_NUM_THREADS nproc) # which heeds it
 if [ "$cores" -gt 1 ]; then
   timeout "$limit" mpirun -n 1 --bind-to core "$shinkei" run small.yaml --threads 2 --out bound >log 2>&1
