@@ -214,7 +214,7 @@ def main():
     out = options.out
     os.makedirs(out, exist_ok=True)
     generate = os.path.join(HERE, "..", "microcircuit", "generate.py")
-    base = subprocess.run(["/usr/bin/python3", generate, "--scale", str(options.scale)], capture_output=True,
+    base = subprocess.run([sys.executable, generate, "--scale", str(options.scale)], stdout=subprocess.PIPE,
                           text=True, check=True).stdout
     model = yaml.safe_load(base)
     kind = draw_groups(model, options.each, out)

@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 
 import matplotlib
 matplotlib.use("Agg")
@@ -47,8 +48,10 @@ def measure(table, folder):
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"tpm": table.tolist(), "order": "little-endian"}, file)
     done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--measures", "emergence"],
-                          capture_output=True, text=True, check=True)
+                          capture_output=True, text=True, check=False)
     os.remove(path)
+    if done.returncode:
+        sys.exit(done.stderr)
     return json.loads(done.stdout)["measures"]["emergence"]
 
 

@@ -23,6 +23,7 @@ import csv
 import gzip
 import importlib.util
 import os
+import re
 import sys
 import warnings
 import zlib
@@ -74,6 +75,14 @@ class CsvTable:
             return gzip.open(self.path, "rt", newline="", encoding="utf-8-sig")
         return open(self.path, newline="", encoding="utf-8-sig")
 
+    def in_words(self, problem):
+        """NumPy numbers rows from 0 in this message, columns from 1."""
+        found = re.fullmatch(r"could not convert string (.*) to (\w+) at row (\d+), column (\d+)\.", str(problem))
+        if not found:
+            return problem
+        value, kind, row, column = found.groups()
+        return f"row {int(row) + 1}: {self.names[int(column) - 1]} {value} cannot be read as {kind}"
+
     def columns(self, wanted):
         """{name: array}; wanted {name: dtype}."""
         kinds = [(f"column{i}", kind) for i, kind in enumerate(wanted.values())]
@@ -85,7 +94,7 @@ class CsvTable:
                 rows = np.loadtxt(file, delimiter=self.separator, skiprows=1, usecols=places, dtype=kinds,
                                   quotechar='"', comments=None, ndmin=1)
         except UNREADABLE as problem:
-            fail(f"{self.path}: {problem}")
+            fail(f"{self.path}: {self.in_words(problem)}")
         return {name: rows[f"column{i}"] for i, name in enumerate(wanted)}
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 
 import matplotlib
 matplotlib.use("Agg")
@@ -33,8 +34,10 @@ def measure(coupling, folder):
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"tpm": table(coupling).tolist(), "order": "little-endian", "state": [1] * N}, file)
     done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--input", "stationary",
-                           "--measures", ",".join(MEASURES)], capture_output=True, text=True, check=True)
+                           "--measures", ",".join(MEASURES)], capture_output=True, text=True, check=False)
     os.remove(path)
+    if done.returncode:
+        sys.exit(done.stderr)
     return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
 
 

@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import subprocess
+import sys
 
 import matplotlib
 matplotlib.use("Agg")
@@ -53,8 +54,10 @@ def phi(circuit, value, state, folder):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(table, file)
     done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--measures",
-                           "iit3,iit4"], capture_output=True, text=True, check=True)
+                           "iit3,iit4"], capture_output=True, text=True, check=False)
     os.remove(path)
+    if done.returncode:
+        sys.exit(done.stderr)
     return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
 
 
