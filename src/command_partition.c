@@ -91,8 +91,11 @@ static err read_options(int argc, char **argv, options *o) {
 }
 
 static void print_heading(const model *m, const partition_quality *q, int parts) {
-  printf("%u neurons, %.0f synapses, %d part%s\n", m->neurons, q->synapses, parts,
+  printf("%u neurons, %.0f synapses, %d part%s", m->neurons, q->synapses, parts,
          parts == 1 ? "" : "s");
+  if ((uint32_t)parts > m->neurons)
+    printf(", of which %u or more are empty", (uint32_t)parts - m->neurons);
+  putchar('\n');
   printf("%-12s %22s %12s %14s %26s\n", "", "edge cut", "volume", "volume x rate",
          "imbalance (max/mean)");
   printf("%-12s %13s %8s %12s %14s %8s %8s %8s %10s %8s\n", "method", "synapses", "share", "pairs",

@@ -55,8 +55,10 @@ typedef struct {
 static err steps_of(const model *m, const char *key, double ms, int64_t least, int64_t *steps) {
   const double ratio = ms / m->dt;
   if (!(ratio <= 1e9) || fabs(ratio - rint(ratio)) > 1e-6 || rint(ratio) < (double)least)
-    return check_fail(ERR_USER, "%s %.9g: a multiple of the model's step of %.9g ms is needed, %s",
-                      key, ms, m->dt, least > 0 ? "at least one step" : "from 0");
+    return check_fail(ERR_USER,
+                      "%s %.9g: a multiple of the model's step of %.9g ms is needed, from %lld to "
+                      "10^9 steps",
+                      key, ms, m->dt, (long long)least);
   *steps = llrint(ratio);
   return OK;
 }
