@@ -64,6 +64,21 @@ static hid_t create_data(hid_t file, const char *name, hid_t type, int rows, int
   return data;
 }
 
+/* A list of strings of equal length. */
+static hid_t create_names(hid_t file, int names, char *const *name) {
+  size_t length = 1;
+  for (int i = 0; i < names; i++)
+    if (strlen(name[i]) >= length) length = strlen(name[i]) + 1;
+  char *text = check_allocate((size_t)names, length);
+  for (int i = 0; i < names; i++) strcpy(text + (size_t)i * length, name[i]);
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, length);
+  const hid_t data = create_data(file, "population_names", type, names, 0, text);
+  H5Tclose(type);
+  free(text);
+  return data;
+}
+
 /* Name of number `at` of a task's results; false where its measure was not asked. */
 static bool name_of(const phi_job *job, int at, char name[64]) {
   const int a = at / PHI_RESULT_FIELDS;
@@ -103,12 +118,13 @@ static err create(phi_many_file *f, const phi_job *job, const char *temporary) {
     whole &= f->data[at] >= 0;
   }
   f->done = create_data(f->file, "done", H5T_NATIVE_UINT8, job->groups, job->windows, NULL);
-  hid_t more[3] = {
+  hid_t more[4] = {
       create_data(f->file, "members", H5T_NATIVE_INT64, job->groups, job->size, job->member),
       create_data(f->file, "populations", H5T_NATIVE_INT32, job->groups, job->size,
                   job->population),
-      create_data(f->file, "window_begin", H5T_NATIVE_DOUBLE, job->windows, 0, job->begin)};
-  for (int k = 0; k < 3; k++) {
+      create_data(f->file, "window_begin", H5T_NATIVE_DOUBLE, job->windows, 0, job->begin),
+      create_names(f->file, job->names, job->name)};
+  for (int k = 0; k < 4; k++) {
     whole &= more[k] >= 0;
     if (more[k] >= 0) H5Dclose(more[k]);
   }

@@ -59,6 +59,9 @@ LOCAL err check_writable_file(const char *path);
  * ever. Not where there is nothing: opening it says why. */
 LOCAL bool check_is_no_file(const char *path);
 
+/* Whether the name ends as those of HDF5 files do: .h5 or .hdf5, in any case. */
+LOCAL bool check_named_hdf5(const char *path);
+
 /* Whether two paths name one file or folder that is there. */
 LOCAL bool check_same_file(const char *a, const char *b);
 

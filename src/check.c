@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,6 +98,11 @@ err check_writable_file(const char *path) {
 bool check_is_no_file(const char *path) {
   struct stat there;
   return stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+}
+
+bool check_named_hdf5(const char *path) {
+  const char *ending = strrchr(path, '.');
+  return ending && (!strcasecmp(ending, ".h5") || !strcasecmp(ending, ".hdf5"));
 }
 
 bool check_same_file(const char *a, const char *b) {

@@ -15,6 +15,11 @@
 
 err phi_command_place(const phi_options *o) {
   struct stat status;
+  if (o->out && check_named_hdf5(o->out))
+    return check_fail(
+        ERR_USER,
+        "phi: --out %s: one result is written as JSON, so the name may not end in .h5 or .hdf5",
+        o->out);
   if (!o->out || o->overwrite || stat(o->out, &status) != 0 || !S_ISREG(status.st_mode)) return OK;
   return check_fail(ERR_USER, "phi: --out %s exists; --overwrite replaces it", o->out);
 }

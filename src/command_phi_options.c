@@ -77,7 +77,7 @@ static const char usage[] =
     "  --surrogates N       recordings with each train shifted in a circle, default 20\n"
     "  --seed N             of all random numbers, default 1\n"
     "\n"
-    "  --out FILE           default: JSON to standard output; .h5 for many\n"
+    "  --out FILE           default: JSON to standard output; for many FILE.h5, HDF5\n"
     "  --overwrite          replace a file (else one in JSON is refused, one in HDF5 gone on "
     "with)\n"
     "  --limit HOURS        refuse what is predicted to take longer, default 24\n"

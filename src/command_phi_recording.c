@@ -332,8 +332,18 @@ static err run_many(recording *r) {
   }
   for (int w = 0; w < r->windows; w++) begin[w] = r->begin + (double)(w * r->step) * r->unit;
   settings_text(r, settings, sizeof settings);
-  const phi_job job = {&o->plan, r->sample.groups, r->sample.size, r->windows, id, population,
-                       begin,    settings,         get_data,       r};
+  const phi_job job = {.plan = &o->plan,
+                       .groups = r->sample.groups,
+                       .size = r->sample.size,
+                       .windows = r->windows,
+                       .member = id,
+                       .population = population,
+                       .begin = begin,
+                       .names = r->spikes.populations,
+                       .name = r->spikes.population,
+                       .settings = settings,
+                       .data = get_data,
+                       .context = r};
   err e = phi_many_run(MPI_COMM_WORLD, &job, o->out, o->overwrite);
   free(id);
   free(population);
@@ -373,7 +383,7 @@ err phi_command_recording(phi_options *o, int rank) {
   AGREE_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
   err e = agree(MPI_COMM_WORLD, open_recording(&r)); /* every rank reads the file for itself */
   const int64_t tasks = (int64_t)r.sample.groups * r.windows;
-  if (!e && tasks > 1 && !o->out)
+  if (!e && tasks > 1 && !(o->out && check_named_hdf5(o->out)))
     e = check_fail(ERR_USER,
                    "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
                    "needed",

@@ -6,18 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 /* OUT with an ending; caller frees. */
 static char *beside(const char *out, const char *ending) {
   char *name = check_allocate(strlen(out) + strlen(ending) + 1, 1);
   return strcat(strcpy(name, out), ending);
-}
-
-static bool is_hdf5(const char *path) {
-  const char *ending = path ? strrchr(path, '.') : NULL;
-  return ending && (!strcasecmp(ending, ".h5") || !strcasecmp(ending, ".hdf5"));
 }
 
 err perturb_file_check(const char *path, bool overwrite) {
@@ -205,12 +199,13 @@ static uint64_t bytes_of(const perturb_table *t) {
 
 err perturb_file_write(const char *path, const perturb_table *t) {
   char *fresh = path ? beside(path, ".new") : NULL;
-  if (is_hdf5(path) && hdf5_file_prepare(fresh, "the table", bytes_of(t)) != OK) {
+  const bool hdf5 = path && check_named_hdf5(path);
+  if (hdf5 && hdf5_file_prepare(fresh, "the table", bytes_of(t)) != OK) {
     free(fresh);
     return ERR_ENVIRONMENT;
   }
   errno = 0;
-  const bool written = is_hdf5(path) ? write_hdf5(fresh, t) : write_json(fresh, t);
+  const bool written = hdf5 ? write_hdf5(fresh, t) : write_json(fresh, t);
   err e = OK;
   if (!written || (path && rename(fresh, path) != 0))
     e = check_fail(ERR_ENVIRONMENT, "%s cannot be written: %s", path ? path : "standard output",

@@ -278,7 +278,8 @@ def check_groups(verdict, work):
     done = phi(*named, "--allow-silent", "--out", work.path("g1.h5"))
     with h5py.File(work.path("g1.h5")) as file:
         verdict.check(file["members"][:].tolist() == [[0, 1, 3], [5, 0, 1], [3, 7, 9]]
-                      and file["populations"][:].tolist() == [[0, 0, 1], [0, 2, 2], [1, 3, 3]],
+                      and file["populations"][:].tolist() == [[0, 0, 1], [0, 2, 2], [1, 3, 3]]
+                      and file["population_names"][:].tolist() == [b"A", b"B", b"C", b"quiet"],
                       "groups are those of the file")
         verdict.check(file["coverage/constant"][:, 0].tolist() == [0, 0, 2]
                       and abs(file["MI/value"][2, 0]) < 1e-12 and file["MI/value"][0, 0] > 1e-6,
@@ -460,6 +461,8 @@ def check_bad_input(verdict, work):
         (["--spikes", few, "--sample", "2x9"], "9 neurons"),
         (["--spikes", few, "--nodes", "0-2", "--measures", "phi"], "allowed are MI1"),
         (["--spikes", few, "--nodes", "0-2", "--window", "100"], "--out"),
+        (["--spikes", few, "--nodes", "0-2", "--window", "100", "--out", work.path("many.json")], "--out FILE.h5"),
+        (["--spikes", few, "--nodes", "0-2", "--out", work.path("one.h5")], "may not end in .h5"),
         (["--spikes", work.path("half.h5"), "--nodes", "0,1"], "must be integers"),
         (["--spikes", work.path("list.h5"), "--nodes", "0,1"], "units: allowed are ms and s, not 50 strings"),
         (["--spikes", work.path("days.h5"), "--nodes", "0,1"], "units: allowed are ms and s, not days"),
