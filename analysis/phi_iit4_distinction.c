@@ -1,235 +1,18 @@
-#include "phi_iit4.h"
+#include "phi_iit4_joint.h"
 #include "phi_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Mechanism integration.
- *
- * Effects: unit j of the purview keeps the inputs of the one part of the mechanism it shares a part
- * with, or none. Given a partition of the mechanism the purview's units choose independently.
- * Causes: unit i of the mechanism keeps the inputs of the one part of the purview it shares a part
- * with, or none. Given a partition of the purview the mechanism's units choose independently.
- * So both are: "choosers" each pick a block of a partition of the "domain", or nothing, at
- *   loss(K, j) = log2 p_j(whole domain) - log2 p_j(K);   connections cut = sum_j (|domain| -
- * |K_j|), and the least loss / connections is sought: the minimum of sum_j [loss(K_j, j) + fraction
- * |K_j|] - fraction |choosers| |domain| is zero at the smallest fraction (Dinkelbach). Blocks are
- * added one by one; what the choosers could at best still pick from the units not yet in a block
- * bounds the sum from below.        */
-
-enum { TIED_CHOICES = PHI_IIT4_TIED_PARTITIONS };
-
-typedef struct {
-  uint16_t kept[PHI_UNIT_LIMIT]; /* block picked by each chooser, in local bits of the domain */
-} choice;
-
-typedef struct {
-  bool cause;
-  int chooser_count, domain_count;
-  uint32_t whole; /* the domain */
-  double selectivity, worth;
-  double fraction;
-  double *loss, *weight, *least; /* [2^domain x choosers]; least: over all subsets of a set */
-  uint32_t blocks[PHI_UNIT_LIMIT + 1];
-  int block_count;
-  double cutoff; /* sums above it are of no interest */
-  double best;   /* smallest sum below -PHI_TIE so far, or PHI_TIE */
-  choice better; /* the choice of that sum */
-  choice widest; /* of the ties the one that cuts most */
-  int tie_count;
-  choice ties[TIED_CHOICES];
-} joint;
-
 static int popcount(uint32_t set) { return __builtin_popcount(set); }
-
-static double loss_of(const joint *in, const choice *picked) {
-  double sum = 0;
-  for (int j = 0; j < in->chooser_count; j++)
-    sum += in->loss[picked->kept[j] * in->chooser_count + j];
-  return sum;
-}
-
-static int connections_of(const joint *in, const choice *picked) {
-  int count = in->chooser_count * in->domain_count;
-  for (int j = 0; j < in->chooser_count; j++) count -= popcount(picked->kept[j]);
-  return count;
-}
-
-/* An undivided mechanism keeping any of its purview is no partition. */
-static bool is_undivided(const joint *in, const choice *picked) {
-  if (!picked->kept[0]) return false;
-  if (!in->cause && picked->kept[0] != in->whole) return false;
-  for (int j = 1; j < in->chooser_count; j++)
-    if (picked->kept[j] != picked->kept[0]) return false;
-  return true;
-}
-
-static void weigh(joint *in, double fraction) {
-  const int c = in->chooser_count;
-  in->fraction = fraction;
-  for (uint32_t set = 0; set <= in->whole; set++) {
-    double *weight = in->weight + set * c, *least = in->least + set * c;
-    for (int j = 0; j < c; j++)
-      least[j] = weight[j] = in->loss[set * c + j] + fraction * popcount(set);
-    for (uint32_t rest = set; rest; rest &= rest - 1) {
-      const double *smaller = in->least + (set ^ (rest & -rest)) * c;
-      for (int j = 0; j < c; j++) least[j] = fmin(least[j], smaller[j]);
-    }
-  }
-}
-
-static void keep_tie(joint *in, const choice *picked) {
-  if (is_undivided(in, picked) || in->tie_count == TIED_CHOICES) return;
-  for (int k = 0; k < in->tie_count; k++)
-    if (!memcmp(in->ties[k].kept, picked->kept, sizeof(uint16_t) * (size_t)in->chooser_count))
-      return;
-  in->ties[in->tie_count++] = *picked;
-}
-
-/* All choices of chooser j and the later ones that stay within the cutoff. */
-static void list_choices(joint *in, choice *picked, int j, double sum, const double *least_after) {
-  if (in->tie_count == TIED_CHOICES) return;
-  if (j == in->chooser_count) {
-    keep_tie(in, picked);
-    return;
-  }
-  for (int block = -1; block < in->block_count; block++) {
-    const uint32_t kept = block < 0 ? 0 : in->blocks[block];
-    const double next = sum + in->weight[kept * in->chooser_count + j];
-    if (next + least_after[j + 1] > PHI_TIE) continue;
-    picked->kept[j] = (uint16_t)kept;
-    list_choices(in, picked, j + 1, next, least_after);
-  }
-}
-
-/* Best choice within the present blocks, of equal ones the one that cuts most; its sum. */
-static double choose(const joint *in, choice *picked, double *least_of) {
-  const int c = in->chooser_count;
-  double sum = -in->fraction * c * in->domain_count;
-  for (int j = 0; j < c; j++) {
-    double least = in->weight[j];
-    picked->kept[j] = 0;
-    for (int block = 0; block < in->block_count; block++) {
-      const double more = in->weight[in->blocks[block] * c + j] - least;
-      const bool cuts_more = popcount(in->blocks[block]) < popcount(picked->kept[j]);
-      if (more > (cuts_more ? PHI_TIE / 100 : -PHI_TIE / 100)) continue;
-      least += more;
-      picked->kept[j] = (uint16_t)in->blocks[block];
-    }
-    least_of[j] = least;
-    sum += least;
-  }
-  return sum;
-}
-
-/* Let the chooser that loses least by it pick something else; a chooser that is alone, nothing. */
-static double divide(const joint *in, choice *picked, const double *least_of, double sum) {
-  const int c = in->chooser_count;
-  double least = INFINITY;
-  int who = 0;
-  uint32_t what = 0;
-  for (int j = 0; j < c; j++)
-    for (int block = -1; block < in->block_count; block++) {
-      const uint32_t kept = block < 0 ? 0 : in->blocks[block];
-      if (kept == picked->kept[j] || (kept && c == 1)) continue;
-      const double more = in->weight[kept * c + j] - least_of[j];
-      if (more < least) least = more, who = j, what = kept;
-    }
-  picked->kept[who] = (uint16_t)what;
-  return sum + least;
-}
-
-static void visit_partition(joint *in) {
-  double least_of[PHI_UNIT_LIMIT], least_after[PHI_UNIT_LIMIT + 1];
-  choice picked = {{0}};
-  double sum = choose(in, &picked, least_of);
-  if (is_undivided(in, &picked)) sum = divide(in, &picked, least_of, sum);
-  if (sum < in->best && sum < -PHI_TIE) {
-    in->best = in->cutoff = sum;
-    in->better = picked;
-  } else if (in->best >= -PHI_TIE && sum <= PHI_TIE) {
-    if (connections_of(in, &picked) > connections_of(in, &in->widest)) in->widest = picked;
-    least_after[in->chooser_count] = 0;
-    for (int j = in->chooser_count; j-- > 0;) least_after[j] = least_after[j + 1] + least_of[j];
-    list_choices(in, &picked, 0, -in->fraction * in->chooser_count * in->domain_count, least_after);
-  }
-}
-
-/* Add blocks until the domain is used up. Blocks that nobody picks may be one: no more blocks than
- * choosers and one. */
-static void add_blocks(joint *in, uint32_t rest, const double *least_so_far) {
-  const int c = in->chooser_count;
-  if (!rest) {
-    visit_partition(in);
-    return;
-  }
-  double least[PHI_UNIT_LIMIT];
-  const uint32_t low = rest & -rest, others = rest ^ low;
-  for (uint32_t later = others;; later = (later - 1) & others) {
-    const uint32_t block = rest ^ later;
-    if ((in->cause || block != in->whole) && (in->block_count < c || !later)) {
-      const double *weight = in->weight + block * c, *possible = in->least + later * c;
-      double bound = -in->fraction * c * in->domain_count;
-      for (int j = 0; j < c; j++) {
-        least[j] = fmin(least_so_far[j], weight[j]);
-        bound += fmin(least[j], possible[j]);
-      }
-      if (bound <= in->cutoff) {
-        in->blocks[in->block_count++] = block;
-        add_blocks(in, later, least);
-        in->block_count--;
-      }
-    }
-    if (!later) break;
-  }
-}
-
-/* One pass at the present fraction: a better choice, or the ties if there is none. */
-static bool improve(joint *in) {
-  in->best = in->cutoff = PHI_TIE;
-  in->tie_count = 0;
-  in->block_count = 0;
-  if (in->chooser_count > 0 && (in->domain_count > 1 || in->cause))
-    add_blocks(in, in->whole, in->weight);
-  else
-    visit_partition(in); /* one unit of mechanism: only the complete cut */
-  return in->best < -PHI_TIE;
-}
-
-/* phi of the minimum partition; less than in->worth where it is cut short for not being worth it;
- * `picked` is the partition. */
-static double minimise(joint *in, choice *picked) {
-  memset(picked, 0, sizeof *picked); /* the complete cut */
-  for (;;) {
-    const double loss = loss_of(in, picked);
-    const int connections = connections_of(in, picked);
-    if (in->selectivity * loss <= PHI_TIE) {
-      in->tie_count = 1;
-      return 0;
-    }
-    /* phi of the minimum partition is at most its fraction x all connections */
-    const double bound =
-        in->selectivity * loss / connections * in->chooser_count * in->domain_count;
-    if (bound < in->worth - PHI_TIE) return bound;
-    weigh(in, loss / connections);
-    in->widest = *picked;
-    if (!improve(in)) break;
-    if (loss_of(in, &in->better) / connections_of(in, &in->better) >= in->fraction)
-      break; /* rounding: nothing is gained any more */
-    *picked = in->better;
-  }
-  *picked = in->widest;
-  if (!in->tie_count) in->tie_count = 1;
-  return in->selectivity * loss_of(in, picked);
-}
 
 /* Everything a search over mechanisms and purviews needs, once a thread. */
 typedef struct {
   const phi_candidate *candidate;
   const double *const *cause_log;     /* [unit][3^n] log2 P(unit as now | past of a subset) */
   const double *const *effect_log[2]; /* [value][unit][2^n] log2 P(unit = value | subset as now) */
-  joint in;
+  phi_iit4_joint in;
   double *selectivity, *forward, *mean, *product, *information; /* [2^n] */
   uint32_t spread[1 << PHI_UNIT_LIMIT]; /* local bits of the domain -> units */
 } search;
@@ -306,7 +89,7 @@ static double largest_information(search *s, uint32_t states) {
 
 /* The losses of every chooser for every set of the domain it could keep. */
 static void fill_losses(search *s, uint32_t mechanism, uint32_t purview, uint32_t state) {
-  joint *in = &s->in;
+  phi_iit4_joint *in = &s->in;
   const uint32_t choosers = in->cause ? mechanism : purview;
   int j = 0;
   for (uint32_t rest = choosers; rest; rest &= rest - 1, j++) {
@@ -325,9 +108,9 @@ static void fill_losses(search *s, uint32_t mechanism, uint32_t purview, uint32_
 }
 
 /* Parts from the blocks picked. */
-static void describe_parts(const search *s, const choice *picked, uint32_t mechanism,
+static void describe_parts(const search *s, const phi_iit4_choice *picked, uint32_t mechanism,
                            uint32_t purview, phi_iit4_side *side) {
-  const joint *in = &s->in;
+  const phi_iit4_joint *in = &s->in;
   uint32_t unused = in->cause ? purview : mechanism;
   uint32_t choosers[PHI_UNIT_LIMIT + 1] = {0}, kept[PHI_UNIT_LIMIT + 1] = {0};
   int j = 0;
@@ -348,7 +131,7 @@ static void describe_parts(const search *s, const choice *picked, uint32_t mecha
 
 static double integrate_state(search *s, uint32_t mechanism, uint32_t purview, uint32_t local,
                               phi_iit4_side *side) {
-  joint *in = &s->in;
+  phi_iit4_joint *in = &s->in;
   const uint32_t *spread = s->spread;
   uint32_t state = 0;
   if (in->cause)
@@ -358,14 +141,14 @@ static double integrate_state(search *s, uint32_t mechanism, uint32_t purview, u
       if (k & 1) state |= rest & -rest;
   fill_losses(s, mechanism, purview, state);
   in->selectivity = s->selectivity[local];
-  choice picked = {{0}};
+  phi_iit4_choice picked = {{0}};
   *side = (phi_iit4_side){.purview = purview, .state = state};
-  side->phi = minimise(in, &picked);
+  side->phi = phi_iit4_joint_minimise(in, &picked);
   side->intrinsic_information = s->information[local];
   side->selectivity = s->selectivity[local];
   side->probability = s->forward[local];
-  side->partitioned_probability = s->forward[local] * exp2(-loss_of(in, &picked));
-  side->connection_count = connections_of(in, &picked);
+  side->partitioned_probability = s->forward[local] * exp2(-phi_iit4_joint_loss(in, &picked));
+  side->connection_count = phi_iit4_joint_connections(in, &picked);
   side->partition_tie_count = in->tie_count;
   side->normalized_phi = side->phi / side->connection_count;
   describe_parts(s, &picked, mechanism, purview, side);
@@ -400,7 +183,7 @@ static double largest_phi(const sides *kept) {
 
 /* Every state of one purview with the largest intrinsic information. */
 static void search_purview(search *s, uint32_t mechanism, uint32_t purview, sides *kept) {
-  joint *in = &s->in;
+  phi_iit4_joint *in = &s->in;
   const uint32_t choosers = in->cause ? mechanism : purview;
   const uint32_t domain = in->cause ? purview : mechanism;
   in->chooser_count = popcount(choosers);
