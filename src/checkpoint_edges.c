@@ -6,7 +6,7 @@
  * the neuron's; values follow in the same order (saving) or come back in it (restoring). Values of
  * a rank's own neurons go straight between the neuron and the window. */
 #include "agree.h"
-#include "checkpoint_state.h"
+#include "checkpoint_edge_places.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -14,161 +14,8 @@
 
 enum { WINDOW_CHUNKS = 8 };
 
-static checkpoint_field count_field(const checkpoint_edge_field *e) {
-  (void)e;
-  return (checkpoint_field){"count", "", "in-edges of each neuron that have the field, by gid",
-                            CHECKPOINT_UINT32};
-}
-
 static checkpoint_field value_field(const checkpoint_edge_field *e) {
   return (checkpoint_field){"value", e->field.unit, e->field.description, e->field.type};
-}
-
-static const char *group_of(const checkpoint_edge_field *e, char group[256]) {
-  snprintf(group, 256, "edges/%s", e->field.name);
-  return group;
-}
-
-/* ---- where each neuron's values are in the file ---- */
-
-typedef struct {
-  uint32_t gid, count;
-  int rank; /* its owner */
-} edge_count;
-
-typedef struct {
-  uint32_t gid, count;
-  uint64_t first;
-} edge_run;
-
-typedef struct { /* this rank's neurons, ascending by gid and so by place in the file */
-  uint64_t total;
-  uint32_t *local; /* [neurons] */
-  uint64_t *first; /* [neurons + 1]; not the next one's where another rank owns what is between */
-  uint32_t *count;
-} edge_places;
-
-static int compare_runs(const void *a, const void *b) {
-  const edge_run *x = a, *y = b;
-  return (x->gid > y->gid) - (x->gid < y->gid);
-}
-
-/* Offsets of a slice's neurons from their counts; total of all. */
-static uint64_t *prefix(MPI_Comm comm, uint64_t size, const uint32_t *count, uint64_t *total) {
-  int rank;
-  MPI_Comm_rank(comm, &rank);
-  uint64_t sum = 0, before = 0;
-  for (uint64_t i = 0; i < size; i++) sum += count[i];
-  AGREE_MPI(MPI_Exscan(&sum, &before, 1, MPI_UINT64_T, MPI_SUM, comm));
-  AGREE_MPI(MPI_Allreduce(&sum, total, 1, MPI_UINT64_T, MPI_SUM, comm));
-  uint64_t *first = check_allocate(size, sizeof *first);
-  uint64_t next = rank == 0 ? 0 : before;
-  for (uint64_t i = 0; i < size; i++) {
-    first[i] = next;
-    next += count[i];
-  }
-  return first;
-}
-
-/* Takes over `run`, those of this rank's neurons in any order. */
-static edge_places places_make(const checkpoint_state *state, size_t runs, edge_run *run,
-                               uint64_t total) {
-  edge_places p = {.total = total,
-                   .local = check_allocate(runs, sizeof *p.local),
-                   .first = check_allocate(runs, sizeof *p.first),
-                   .count = check_allocate(runs, sizeof *p.count)};
-  checkpoint_place *place = checkpoint_places(state);
-  qsort(run, runs, sizeof *run, compare_runs);
-  for (size_t i = 0; i < runs; i++) {
-    p.local[i] = checkpoint_place_find(place, state->neurons, run[i].gid);
-    p.first[i] = run[i].first;
-    p.count[i] = run[i].count;
-  }
-  free(place);
-  free(run);
-  return p;
-}
-
-static void places_free(edge_places *p) {
-  free(p->local);
-  free(p->first);
-  free(p->count);
-}
-
-/* Write the counts; what each neuron's place follows from. */
-static edge_places write_counts(checkpoint_file *f, const checkpoint_state *state,
-                                const checkpoint_edge_field *e) {
-  MPI_Comm comm = checkpoint_file_comm(f);
-  const int parts = checkpoint_file_parts(f);
-  int rank;
-  MPI_Comm_rank(comm, &rank);
-  const uint64_t chunk = checkpoint_chunk(state->m->neurons);
-  const checkpoint_slice slice = checkpoint_slice_of(state->m->neurons, chunk, 0, parts, rank);
-  edge_count *mine = check_allocate(state->neurons, sizeof *mine);
-  int *destination = check_allocate(state->neurons, sizeof *destination);
-  for (uint32_t i = 0; i < state->neurons; i++) {
-    mine[i] = (edge_count){state->gid[i], e->count[i], rank};
-    destination[i] = checkpoint_slice_rank(state->m->neurons, chunk, 0, parts, state->gid[i]);
-  }
-  size_t got, runs;
-  edge_count *told =
-      directory_exchange(comm, sizeof *mine, state->neurons, mine, destination, &got);
-  uint32_t *count = check_allocate(slice.count, sizeof *count);
-  for (size_t i = 0; i < got; i++) count[told[i].gid - slice.first] = told[i].count;
-  uint64_t total;
-  uint64_t *first = prefix(comm, slice.count, count, &total);
-  edge_run *run = check_allocate(got, sizeof *run);
-  free(destination);
-  destination = check_allocate(got, sizeof *destination);
-  for (size_t i = 0; i < got; i++) {
-    run[i] = (edge_run){told[i].gid, told[i].count, first[told[i].gid - slice.first]};
-    destination[i] = told[i].rank;
-  }
-  edge_run *back = directory_exchange(comm, sizeof *run, got, run, destination, &runs);
-  char group[256];
-  const checkpoint_field field = count_field(e);
-  checkpoint_file_write(f, group_of(e, group), &field, state->m->neurons, slice, count);
-  free(run);
-  free(first);
-  free(count);
-  free(told);
-  free(destination);
-  free(mine);
-  return places_make(state, runs, back, total);
-}
-
-static err read_counts(checkpoint_file *f, const directory *d, const checkpoint_state *state,
-                       const checkpoint_edge_field *e, edge_places *places) {
-  MPI_Comm comm = checkpoint_file_comm(f);
-  int rank;
-  MPI_Comm_rank(comm, &rank);
-  const checkpoint_slice slice = checkpoint_slice_of(
-      state->m->neurons, checkpoint_chunk(state->m->neurons), 0, checkpoint_file_parts(f), rank);
-  uint32_t *count = check_allocate(slice.count, sizeof *count);
-  char group[256];
-  const checkpoint_field field = count_field(e);
-  err fault = checkpoint_file_read(f, group_of(e, group), &field, state->m->neurons, slice, count);
-  *places = (edge_places){0};
-  if (fault == OK) {
-    uint64_t total;
-    uint64_t *first = prefix(comm, slice.count, count, &total);
-    edge_run *run = check_allocate(slice.count, sizeof *run);
-    for (uint64_t i = 0; i < slice.count; i++)
-      run[i] = (edge_run){(uint32_t)(slice.first + i), count[i], first[i]};
-    size_t runs;
-    edge_run *mine = directory_route(d, sizeof *run, slice.count, run, &runs);
-    *places = places_make(state, runs, mine, total);
-    for (size_t i = 0; i < runs && fault == OK; i++)
-      if (places->count[i] != e->count[places->local[i]])
-        fault = check_fail(ERR_USER, "%s: %s: neuron %u has %u edges in it, now there are %u",
-                           checkpoint_file_path(f), group, state->gid[places->local[i]],
-                           places->count[i], e->count[places->local[i]]);
-    free(run);
-    free(first);
-    fault = agree(comm, fault);
-  }
-  free(count);
-  return fault;
 }
 
 /* ---- rounds ---- */
@@ -188,7 +35,7 @@ typedef struct {
   int rank, ranks, parts; /* parts: ranks that have slices */
   const checkpoint_state *state;
   const checkpoint_edge_field *field;
-  const edge_places *places;
+  const checkpoint_edge_places *places;
   uint64_t chunk;
   size_t size;        /* of a value */
   piece *piece;       /* of this rank's slice: by owner, then ascending */
@@ -244,7 +91,7 @@ static checkpoint_slice window_of(const edge_rounds *r, int rank, uint64_t round
 }
 
 /* First of this rank's neurons whose values end behind `at`. */
-static uint32_t find_place(const edge_places *p, uint32_t neurons, uint64_t at) {
+static uint32_t find_place(const checkpoint_edge_places *p, uint32_t neurons, uint64_t at) {
   uint32_t low = 0, high = neurons;
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
@@ -273,7 +120,7 @@ typedef void (*visitor)(edge_rounds *r, int other, uint32_t i, overlap part, voi
 /* All neurons of this rank that have values in a window of another's slice, or of its own. */
 static void visit_window(edge_rounds *r, int other, checkpoint_slice window, visitor visit,
                          void *to) {
-  const edge_places *p = r->places;
+  const checkpoint_edge_places *p = r->places;
   if (window.count == 0) return;
   for (uint32_t i = find_place(p, r->state->neurons, window.first);
        i < r->state->neurons && p->first[i] < window.first + window.count; i++)
@@ -365,7 +212,8 @@ static void begin_round(edge_rounds *r, uint64_t round) {
 }
 
 static edge_rounds rounds_make(const checkpoint_file *f, const checkpoint_state *state,
-                               const checkpoint_edge_field *field, const edge_places *places) {
+                               const checkpoint_edge_field *field,
+                               const checkpoint_edge_places *places) {
   MPI_Comm comm = checkpoint_file_comm(f);
   edge_rounds r = {.comm = comm,
                    .parts = checkpoint_file_parts(f),
@@ -460,9 +308,9 @@ static void save_round(edge_rounds *r, uint64_t round, checkpoint_set *set, outb
 
 static void write_field(checkpoint_file *f, const checkpoint_state *state,
                         const checkpoint_edge_field *e) {
-  char group[256];
-  checkpoint_file_group(f, group_of(e, group));
-  edge_places places = write_counts(f, state, e);
+  char group[CHECKPOINT_GROUP_MAX];
+  checkpoint_file_group(f, checkpoint_edge_group(e, group));
+  checkpoint_edge_places places = checkpoint_edge_places_write(f, state, e);
   edge_rounds r = rounds_make(f, state, e, &places);
   const checkpoint_field field = value_field(e);
   checkpoint_set *set = checkpoint_set_create(f, group, &field, places.total, true);
@@ -472,7 +320,7 @@ static void write_field(checkpoint_file *f, const checkpoint_state *state,
   free(out.whole);
   checkpoint_set_close(set);
   rounds_free(&r);
-  places_free(&places);
+  checkpoint_edge_places_free(&places);
 }
 
 void checkpoint_edges_write(checkpoint_file *f, const checkpoint_state *state) {
@@ -528,12 +376,13 @@ static err restore_round(edge_rounds *r, uint64_t round, checkpoint_set *set, in
 
 static err read_field(checkpoint_file *f, const directory *d, const checkpoint_state *state,
                       const checkpoint_edge_field *e) {
-  char group[256];
-  edge_places places;
+  char group[CHECKPOINT_GROUP_MAX];
+  checkpoint_edge_places places;
   checkpoint_set *set = NULL;
-  err fault = read_counts(f, d, state, e, &places);
+  err fault = checkpoint_edge_places_read(f, d, state, e, &places);
   const checkpoint_field field = value_field(e);
-  if (fault == OK) fault = checkpoint_set_open(f, group_of(e, group), &field, places.total, &set);
+  if (fault == OK)
+    fault = checkpoint_set_open(f, checkpoint_edge_group(e, group), &field, places.total, &set);
   if (fault == OK) {
     edge_rounds r = rounds_make(f, state, e, &places);
     inbox in = {.whole = check_allocate(state->neurons, sizeof *in.whole),
@@ -546,7 +395,7 @@ static err read_field(checkpoint_file *f, const directory *d, const checkpoint_s
     rounds_free(&r);
   }
   checkpoint_set_close(set);
-  places_free(&places);
+  checkpoint_edge_places_free(&places);
   return fault;
 }
 
