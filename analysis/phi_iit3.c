@@ -1,5 +1,4 @@
-#include "phi_iit3.h"
-#include "phi_iit3_mechanism.h"
+#include "phi_iit3_points.h"
 #include "phi_progress.h"
 
 #include <math.h>
@@ -8,222 +7,6 @@
 
 /* Cuts by which the time of all is predicted; units up to which that is a matter of seconds. */
 enum { PROBES = 2, PROBED = 8 };
-
-/* A concept as the distance of constellations needs it. */
-typedef struct {
-  uint32_t mechanism, cause_purview, effect_purview;
-  double phi, cause_phi, effect_phi;
-  double *cause;                 /* [2^|cause_purview|], owned; NULL: the null concept */
-  double was_on[PHI_UNIT_LIMIT]; /* marginals of the cause, 1/2 outside its purview */
-  double on[PHI_UNIT_LIMIT];     /* of the effect, unconstrained outside its purview */
-} point;
-
-typedef struct {
-  int count;
-  point *point; /* [2^n] by mechanism, owned */
-} points;
-
-static int popcount(uint32_t set) { return __builtin_popcount(set); }
-
-static void free_points(points *all) {
-  for (int k = 0; k < all->count; k++) free(all->point[k].cause);
-  free(all->point);
-}
-
-static void null_point(const phi_repertoires *r, int n, point *null) {
-  *null = (point){0};
-  for (int unit = 0; unit < n; unit++) {
-    null->was_on[unit] = 0.5;
-    null->on[unit] = phi_repertoires_effect(r, 0)[unit];
-  }
-}
-
-static void place_point(const phi_repertoires *r, int n, point *p) {
-  const uint32_t mechanism = p->mechanism, states = 1u << popcount(p->cause_purview);
-  const double *cause = phi_repertoires_cause(r, mechanism, p->cause_purview);
-  point null;
-  null_point(r, n, &null);
-  memcpy(p->was_on, null.was_on, sizeof p->was_on);
-  memcpy(p->on, null.on, sizeof p->on);
-  p->cause = check_allocate(states, sizeof *p->cause);
-  memcpy(p->cause, cause, states * sizeof *cause);
-  for (uint32_t rest = p->cause_purview, bit = 1; rest; rest &= rest - 1, bit <<= 1) {
-    double on = 0;
-    for (uint32_t x = 0; x < states; x++)
-      if (x & bit) on += cause[x];
-    p->was_on[__builtin_ctz(rest)] = on;
-  }
-  for (uint32_t rest = p->effect_purview; rest; rest &= rest - 1)
-    p->on[__builtin_ctz(rest)] = phi_repertoires_effect(r, mechanism)[__builtin_ctz(rest)];
-}
-
-/* A side that no cut edge touches is that of the whole. */
-static phi_best_purview search_side(phi_repertoires *r, phi_direction direction, uint32_t mechanism,
-                                    const phi_iit3_cut *cut, const point *whole) {
-  const uint32_t safe = direction == PHI_CAUSE ? cut->from : cut->to;
-  const uint32_t first = !whole                   ? 0
-                         : direction == PHI_CAUSE ? whole->cause_purview
-                                                  : whole->effect_purview;
-  if (whole && whole->phi > 0 && !(mechanism & ~safe) && cut->from)
-    return (phi_best_purview){direction == PHI_CAUSE ? whole->cause_phi : whole->effect_phi, first,
-                              0, NULL};
-  return phi_best_purview_search(r, direction, mechanism, first, false);
-}
-
-/* The concept of one mechanism under a cut; false where there is none. */
-static bool find_point(phi_repertoires *r, int n, uint32_t mechanism, const phi_iit3_cut *cut,
-                       const point *whole, point *found) {
-  const phi_best_purview effect = search_side(r, PHI_EFFECT, mechanism, cut, whole);
-  if (effect.phi <= PHI_TIE) return false;
-  const phi_best_purview cause = search_side(r, PHI_CAUSE, mechanism, cut, whole);
-  if (cause.phi <= PHI_TIE) return false;
-  *found = (point){.mechanism = mechanism, .cause_purview = cause.purview};
-  found->effect_purview = effect.purview;
-  found->cause_phi = cause.phi;
-  found->effect_phi = effect.phi;
-  found->phi = fmin(cause.phi, effect.phi);
-  place_point(r, n, found);
-  return true;
-}
-
-/* The concepts under a cut: those of the whole and the mechanisms that the cut divides can be
- * irreducible. `whole` by mechanism, phi 0 where there is no concept; NULL: all mechanisms. */
-static points find_points(phi_repertoires *r, int n, const phi_iit3_cut *cut, const point *whole) {
-  const uint32_t all = (1u << n) - 1;
-  points found = {0, check_allocate((size_t)all + 1, sizeof(point))};
-  for (uint32_t mechanism = 1; mechanism <= all; mechanism++) {
-    const bool divided = mechanism & cut->from && mechanism & cut->to;
-    if (whole && !divided && whole[mechanism].phi <= 0) continue;
-    if (find_point(r, n, mechanism, cut, whole ? &whole[mechanism] : NULL,
-                   &found.point[found.count]))
-      found.count++;
-  }
-  return found;
-}
-
-/* Two constellations with their common concepts taken out, and null where there is a surplus. */
-typedef struct {
-  phi_repertoires *r;
-  int n, source_count, sink_count;
-  const point **source, **sink;
-  double *supply, *demand;
-  double *difference;
-} comparison;
-
-static double effect_distance(const point *a, const point *b) {
-  const uint32_t purview = a->effect_purview | b->effect_purview;
-  double sum = 0;
-  for (uint32_t rest = purview; rest; rest &= rest - 1)
-    sum += fabs(a->on[__builtin_ctz(rest)] - b->on[__builtin_ctz(rest)]);
-
-  return sum;
-}
-
-static double cause_bound(const point *a, const point *b) {
-  double sum = 0;
-  for (uint32_t rest = a->cause_purview | b->cause_purview; rest; rest &= rest - 1)
-    sum += fabs(a->was_on[__builtin_ctz(rest)] - b->was_on[__builtin_ctz(rest)]);
-  return sum;
-}
-
-/* Add sign x the cause repertoire, expanded uniformly to a larger purview. */
-static void expand_cause(const point *p, uint32_t purview, double sign, double *sum) {
-  const uint32_t own = p->cause_purview;
-  const double share = sign / (1u << popcount(purview & ~own));
-  for (uint32_t x = 0; x < 1u << popcount(purview); x++) {
-    uint32_t squeezed = 0, bit = 1, position = 1;
-    for (uint32_t rest = purview; rest; rest &= rest - 1, position <<= 1)
-      if (own & rest & -rest) {
-        if (x & position) squeezed |= bit;
-        bit <<= 1;
-      }
-    sum[x] += share * (p->cause ? p->cause[squeezed] : 1);
-  }
-}
-
-static double cause_distance(const comparison *c, const point *a, const point *b) {
-  const uint32_t purview = a->cause_purview | b->cause_purview;
-  memset(c->difference, 0, sizeof(double) << popcount(purview));
-  expand_cause(a, purview, 1, c->difference);
-  expand_cause(b, purview, -1, c->difference);
-  return phi_hypercube_distance(phi_repertoires_cube(c->r, popcount(purview)), c->difference, 0);
-}
-
-static double point_distance(void *context, int source, int sink, bool exact) {
-  const comparison *c = context;
-  const point *a = c->source[source], *b = c->sink[sink];
-  return effect_distance(a, b) + (exact ? cause_distance(c, a, b) : cause_bound(a, b));
-}
-
-static bool is_same(const point *a, const point *b) {
-  if (a->mechanism != b->mechanism || a->cause_purview != b->cause_purview ||
-      a->effect_purview != b->effect_purview || fabs(a->phi - b->phi) > PHI_TIE)
-    return false;
-  for (uint32_t x = 0; x < 1u << popcount(a->cause_purview); x++)
-    if (fabs(a->cause[x] - b->cause[x]) > PHI_TIE) return false;
-  for (uint32_t rest = a->effect_purview; rest; rest &= rest - 1)
-    if (fabs(a->on[__builtin_ctz(rest)] - b->on[__builtin_ctz(rest)]) > PHI_TIE) return false;
-  return true;
-}
-
-/* Both lists are in ascending order of mechanisms. */
-static void take_out_common(comparison *c, const points *whole, const points *parts) {
-  int i = 0, j = 0;
-  while (i < whole->count || j < parts->count) {
-    const point *a = i < whole->count ? &whole->point[i] : NULL;
-    const point *b = j < parts->count ? &parts->point[j] : NULL;
-    if (a && b && is_same(a, b)) {
-      i++, j++;
-    } else if (a && (!b || a->mechanism <= b->mechanism)) {
-      c->supply[c->source_count] = a->phi;
-      c->source[c->source_count++] = a;
-      i++;
-    } else {
-      c->demand[c->sink_count] = b->phi;
-      c->sink[c->sink_count++] = b;
-      j++;
-    }
-  }
-}
-
-static void level_with_null(comparison *c, const point *null) {
-  double surplus = 0;
-  for (int k = 0; k < c->source_count; k++) surplus += c->supply[k];
-  for (int k = 0; k < c->sink_count; k++) surplus -= c->demand[k];
-  if (surplus > 1e-15) {
-    c->demand[c->sink_count] = surplus;
-    c->sink[c->sink_count++] = null;
-  } else if (surplus < -1e-15) {
-    c->supply[c->source_count] = -surplus;
-    c->source[c->source_count++] = null;
-  }
-}
-
-/* The earth mover's distance between two constellations. */
-static double constellation_distance(phi_repertoires *r, int n, const points *whole,
-                                     const points *parts) {
-  const size_t size = ((size_t)1 << n) + 1;
-  comparison c = {.r = r, .n = n};
-  point null;
-  null_point(r, n, &null);
-  c.source = check_allocate(2 * size, sizeof *c.source);
-  c.sink = c.source + size;
-  c.supply = check_allocate(3 * size, sizeof *c.supply);
-  c.demand = c.supply + size;
-  c.difference = c.supply + 2 * size;
-  for (int k = 1; k <= n; k++) phi_hypercube_reset(phi_repertoires_cube(r, k));
-  take_out_common(&c, whole, parts);
-  level_with_null(&c, &null);
-  const double distance =
-      c.source_count && c.sink_count
-          ? phi_transport(c.source_count, c.supply, c.sink_count, c.demand, point_distance, &c)
-          : 0;
-  free(c.source);
-  free(c.supply);
-  return distance;
-}
-
-/* ---- What the caller gets ---- */
 
 double phi_iit3_seconds(int unit_count) { return 16 * pow(17, unit_count - 7); }
 
@@ -286,7 +69,7 @@ static void describe_concept(phi_repertoires *r, uint32_t mechanism, phi_iit3_co
 static int compare_concepts(const void *a, const void *b) {
   const uint32_t x = ((const phi_iit3_concept *)a)->mechanism;
   const uint32_t y = ((const phi_iit3_concept *)b)->mechanism;
-  const int size = popcount(x) - popcount(y);
+  const int size = __builtin_popcount(x) - __builtin_popcount(y);
   const uint32_t differing = x ^ y;
   return size ? size : !differing ? 0 : x & differing & -differing ? -1 : 1;
 }
@@ -349,19 +132,19 @@ static phi_iit3_cut *list_cuts(int n, int *count) {
 
 /* The whole's concepts as points, by mechanism. */
 static void whole_points(const phi_candidate *candidate, const phi_iit3_constellation *whole,
-                         points *list, point **by_mechanism) {
+                         phi_iit3_points *list, phi_iit3_point **by_mechanism) {
   phi_repertoires *r = phi_repertoires_create(candidate);
   phi_repertoires_cut(r, 0, 0);
   const size_t sets = (size_t)1 << candidate->unit_count;
-  list->point = check_allocate(sets, sizeof(point));
-  *by_mechanism = check_allocate(sets, sizeof(point));
+  list->point = check_allocate(sets, sizeof(phi_iit3_point));
+  *by_mechanism = check_allocate(sets, sizeof(phi_iit3_point));
   for (int k = 0; k < whole->count; k++) {
     const phi_iit3_concept *c = &whole->concept[k];
-    point *p = &(*by_mechanism)[c->mechanism];
-    *p = (point){.mechanism = c->mechanism, .cause_purview = c->cause.purview};
+    phi_iit3_point *p = &(*by_mechanism)[c->mechanism];
+    *p = (phi_iit3_point){.mechanism = c->mechanism, .cause_purview = c->cause.purview};
     p->effect_purview = c->effect.purview;
     p->phi = c->phi, p->cause_phi = c->cause.phi, p->effect_phi = c->effect.phi;
-    place_point(r, candidate->unit_count, p);
+    phi_iit3_point_place(r, candidate->unit_count, p);
   }
   for (size_t m = 1; m < sets; m++)
     if ((*by_mechanism)[m].phi > 0) list->point[list->count++] = (*by_mechanism)[m];
@@ -370,8 +153,8 @@ static void whole_points(const phi_candidate *candidate, const phi_iit3_constell
 
 static void evaluate_cuts(const phi_candidate *candidate, phi_iit3_system *system) {
   const int n = candidate->unit_count;
-  points whole = {0};
-  point *by_mechanism;
+  phi_iit3_points whole = {0};
+  phi_iit3_point *by_mechanism;
   int first_zero = system->cut_count;
   whole_points(candidate, &system->whole, &whole, &by_mechanism);
 #pragma omp parallel if (n > 4)
@@ -386,9 +169,9 @@ static void evaluate_cuts(const phi_candidate *candidate, phi_iit3_system *syste
       if (k > limit) continue;
       phi_progress_at((k + 1.) / (system->cut_count + 2));
       phi_repertoires_cut(r, cut->from, cut->to);
-      points parts = find_points(r, n, cut, by_mechanism);
-      cut->phi = constellation_distance(r, n, &whole, &parts);
-      free_points(&parts);
+      phi_iit3_points parts = phi_iit3_points_find(r, n, cut, by_mechanism);
+      cut->phi = phi_iit3_points_distance(r, n, &whole, &parts);
+      phi_iit3_points_free(&parts);
       if (cut->phi <= PHI_TIE) {
         cut->phi = 0;
 #pragma omp critical(phi_iit3_first_zero)
@@ -402,7 +185,7 @@ static void evaluate_cuts(const phi_candidate *candidate, phi_iit3_system *syste
   }
   if (first_zero < system->cut_count) system->cut_count = first_zero + 1;
   free(by_mechanism);
-  free_points(&whole);
+  phi_iit3_points_free(&whole);
 }
 
 static void choose_cut(phi_iit3_system *system) {
@@ -421,8 +204,8 @@ double phi_iit3_predict(const phi_candidate *candidate) {
   if (n < 5 || !candidate->reachable || !phi_candidate_strongly_connected(candidate))
     return phi_iit3_seconds(n < 5 ? n : 5);
   phi_iit3_constellation constellation;
-  points whole = {0};
-  point *by_mechanism;
+  phi_iit3_points whole = {0};
+  phi_iit3_point *by_mechanism;
   int count, first = 0;
   phi_iit3_cut *cuts = list_cuts(n, &count);
   describe_constellation(candidate, 0, 0, NULL, &constellation);
@@ -432,14 +215,14 @@ double phi_iit3_predict(const phi_candidate *candidate) {
   for (int k = 0; k < PROBES; k++) {
     const phi_iit3_cut *cut = &cuts[first = (first + count * 2 / 5) % count];
     phi_repertoires_cut(r, cut->from, cut->to);
-    points parts = find_points(r, n, cut, by_mechanism);
-    (void)constellation_distance(r, n, &whole, &parts);
-    free_points(&parts);
+    phi_iit3_points parts = phi_iit3_points_find(r, n, cut, by_mechanism);
+    (void)phi_iit3_points_distance(r, n, &whole, &parts);
+    phi_iit3_points_free(&parts);
   }
   const double one = (phi_progress_processor_seconds() - begun) / PROBES;
   phi_repertoires_free(r);
   free(by_mechanism);
-  free_points(&whole);
+  phi_iit3_points_free(&whole);
   free(cuts);
   phi_iit3_constellation_free(&constellation);
   return one * (count + 2);
@@ -476,7 +259,7 @@ void phi_iit3_system_free(phi_iit3_system *system) {
 static int compare_candidates(const void *a, const void *b) {
   const uint32_t x = ((const phi_iit3_candidate *)a)->nodes;
   const uint32_t y = ((const phi_iit3_candidate *)b)->nodes;
-  const int size = popcount(x) - popcount(y);
+  const int size = __builtin_popcount(x) - __builtin_popcount(y);
   const uint32_t differing = x ^ y;
   return size ? size : !differing ? 0 : x & differing & -differing ? -1 : 1;
 }
