@@ -15,6 +15,10 @@ typedef struct { /* a given spike: weight arrives at a neuron of this rank in a 
 /* Whether the files of all spike trains are sound; ERR_USER as input_read_events. */
 COLLECTIVE err input_check_files(MPI_Comm comm, const model *m);
 
+/* How many spikes are in the files of all spike trains, by their headers; ERR_USER where one has
+ * none. */
+COLLECTIVE err input_count_in_files(MPI_Comm comm, const model *m, uint64_t *spikes);
+
 /* The events of all spike trains for this rank's neurons (owned[count], ascending), ordered by
  * (step, gid, input). Files are read in parallel; ERR_USER: a missing or unsound file, node ids out
  * of range, times that are not finite or negative. Times are rounded to steps of dt; step 0 is the

@@ -1,5 +1,6 @@
 #include "agree.h"
 #include "commands.h"
+#include "input.h"
 #include "memory.h"
 #include "partition.h"
 #include "run.h"
@@ -86,8 +87,9 @@ static err parse_options(int argc, char **argv, plan_options *o) {
   return e;
 }
 
-static void print_row(const network *n, const plan_options *o, int ranks) {
-  const memory_job job = {ranks, o->threads, partition_method_of(o->partition) == PARTITION_METIS};
+static void print_row(const network *n, uint64_t spikes, const plan_options *o, int ranks) {
+  const memory_job job = {ranks, o->threads, partition_method_of(o->partition) == PARTITION_METIS,
+                          spikes};
   const memory_need need = memory_predict(n, &job);
   const double synapses = network_expected_synapses(n);
   const int per_node = o->per_node > 0 && o->per_node < ranks ? o->per_node : ranks;
@@ -97,7 +99,7 @@ static void print_row(const network *n, const plan_options *o, int ranks) {
          memory_expected_events(n) / ranks / o->threads);
 }
 
-static void print_plan(const network *n, const plan_options *o) {
+static void print_plan(const network *n, uint64_t spikes, const plan_options *o) {
   const model *m = network_model(n);
   printf("%s: %u neurons, %.6g synapses, %lld steps, %.4g synaptic events a biological second\n",
          m->name, m->neurons, network_expected_synapses(n),
@@ -105,7 +107,7 @@ static void print_plan(const network *n, const plan_options *o) {
   printf("%9s %12s %12s %12s %14s %12s\n", "ranks", "GB a rank", "GB a node", "GB built",
          "B a synapse", "events/thread");
   for (int ranks = o->ranks ? o->ranks : 1; ranks <= (o->ranks ? o->ranks : 4096); ranks *= 2)
-    print_row(n, o, ranks);
+    print_row(n, spikes, o, ranks);
   puts("GB a rank (the one that needs most), a node: at the peak, while building; GB built: of all "
        "ranks, while running");
 }
@@ -114,6 +116,7 @@ int plan_command(int argc, char **argv) {
   plan_options o = {.partition = "metis", .threads = 1};
   model *m = NULL;
   network *n = NULL;
+  uint64_t spikes;
   int rank;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   err e = agree(MPI_COMM_WORLD, parse_options(argc, argv, &o));
@@ -121,7 +124,8 @@ int plan_command(int argc, char **argv) {
   if (e == OK && !o.help) {
     e = run_read_model(MPI_COMM_WORLD, o.model, o.settings, o.setting, &m);
     if (e == OK) e = network_outline(MPI_COMM_WORLD, m, &n);
-    if (e == OK && rank == 0) print_plan(n, &o);
+    if (e == OK) e = input_count_in_files(MPI_COMM_WORLD, m, &spikes);
+    if (e == OK && rank == 0) print_plan(n, spikes, &o);
   }
   network_free(n);
   model_free(m);

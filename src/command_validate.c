@@ -121,7 +121,7 @@ static void print_records(const model *m) {
          grouped(traces, text[1]));
 }
 
-static void print_words(const model *m, const network *n) {
+static void print_words(const model *m, const network *n, uint64_t spikes) {
   char text[2][48], memory[32];
   const double synapses = network_expected_synapses(n);
   printf("%s is a sound model\n", m->name);
@@ -140,19 +140,21 @@ static void print_words(const model *m, const network *n) {
   printf("precision: %s; seed: %llu\n", m->double_precision ? "double" : "single",
          (unsigned long long)m->seed);
   printf("memory: about %s on one rank; shinkei plan tells more\n",
-         bytes_text(memory_predict(n, &(memory_job){1, 1, false}).total, memory));
+         bytes_text(memory_predict(n, &(memory_job){1, 1, false, spikes}).total, memory));
 }
 
 static err validate(const validate_options *o, bool prints) {
   model *m;
   network *n = NULL;
+  uint64_t spikes;
   err e = run_read_model(MPI_COMM_WORLD, o->path, o->settings, o->setting, &m);
   if (!e) e = network_create(MPI_COMM_WORLD, m, &n);
+  if (!e) e = input_count_in_files(MPI_COMM_WORLD, m, &spikes);
   if (!e) e = input_check_files(MPI_COMM_WORLD, m);
   if (!e && prints && o->effective)
     e = model_write(m, stdout);
   else if (!e && prints)
-    print_words(m, n);
+    print_words(m, n, spikes);
   if (n) network_free(n);
   model_free(m);
   return agree(MPI_COMM_WORLD, e);

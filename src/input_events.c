@@ -97,6 +97,19 @@ err input_check_files(MPI_Comm comm, const model *m) {
   return e;
 }
 
+err input_count_in_files(MPI_Comm comm, const model *m, uint64_t *spikes) {
+  err e = OK;
+  *spikes = 0;
+  for (int k = 0; k < m->inputs && e == OK; k++) {
+    const model_input *in = &m->input[k];
+    if (in->kind != INPUT_SPIKE_TRAINS || !in->file) continue;
+    uint64_t more;
+    e = input_file_count(comm, m->name, in, &m->population[in->target], &more);
+    *spikes += more;
+  }
+  return e;
+}
+
 err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint32_t *owned,
                       size_t *events, input_event **event) {
   event_list list = {0};

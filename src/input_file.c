@@ -165,21 +165,40 @@ static err read_spikes(reader *r, input_file_slice *s) {
   return e;
 }
 
-err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
-                    const model_population *target, input_file_slice *read) {
-  reader r = {
+static err open_reader(MPI_Comm comm, const char *name, const model_input *in,
+                       const model_population *target, reader *r) {
+  *r = (reader){
       .comm = comm, .name = name, .in = in, .target = target, .file = -1, .times = -1, .nodes = -1};
-  *read = (input_file_slice){0};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   char text[MODEL_PLACE_MAX];
-  err e =
-      hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text), &r.file);
-  if (e == OK) e = agree(comm, open_data(&r));
+  const err e = hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text),
+                               &r->file);
+  return e == OK ? agree(comm, open_data(r)) : e;
+}
+
+static void close_reader(reader *r) {
+  if (r->times >= 0) H5Dclose(r->times);
+  if (r->nodes >= 0) H5Dclose(r->nodes);
+  if (r->file >= 0) H5Fclose(r->file);
+}
+
+err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
+                    const model_population *target, input_file_slice *read) {
+  reader r;
+  *read = (input_file_slice){0};
+  err e = open_reader(comm, name, in, target, &r);
   if (e == OK) e = agree(comm, read_spikes(&r, read));
-  if (r.times >= 0) H5Dclose(r.times);
-  if (r.nodes >= 0) H5Dclose(r.nodes);
-  if (r.file >= 0) H5Fclose(r.file);
+  close_reader(&r);
   if (e != OK) input_file_release(read);
+  return e;
+}
+
+err input_file_count(MPI_Comm comm, const char *name, const model_input *in,
+                     const model_population *target, uint64_t *spikes) {
+  reader r;
+  const err e = open_reader(comm, name, in, target, &r);
+  *spikes = e == OK ? (uint64_t)length_of(r.times) : 0;
+  close_reader(&r);
   return e;
 }
 

@@ -17,6 +17,9 @@ typedef struct { /* one rank's share of a file's spikes */
  * negative. */
 COLLECTIVE err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
                                const model_population *target, input_file_slice *read);
+/* How many spikes that would read, on all ranks together; from the header alone. */
+COLLECTIVE err input_file_count(MPI_Comm comm, const char *name, const model_input *in,
+                                const model_population *target, uint64_t *spikes);
 LOCAL void input_file_release(input_file_slice *slice);
 
 #endif

@@ -39,10 +39,11 @@ static double neuron_bytes(const model *m, double remote) {
   return bytes;
 }
 
-/* Spikes that the model itself gives: as they are brought to their neurons; what stays of them. */
-static double given_bytes(const model *m, bool stays) {
-  const double LISTED = 64, KEPT = 24;
-  double spikes = 0;
+/* Given spikes, of the model itself and of files: what stays of them; what it takes beside that to
+ * bring them to their neurons, as measured. */
+static double given_bytes(const model *m, const memory_job *job, bool stays) {
+  const double LISTED = 60, KEPT = 24;
+  double spikes = (double)job->spikes;
   for (int k = 0; k < m->inputs; k++)
     if (m->input[k].kind == INPUT_SPIKE_TRAINS)
       spikes += (double)m->input[k].times *
@@ -114,15 +115,15 @@ memory_need memory_predict(const network *n, const memory_job *job) {
   const double blocks =
       ranks * shard_block_count((uint32_t)ceil(m->neurons / ranks), all / ranks, job->threads);
   memory_need need = {.synapses = all * (m->double_precision ? 8 : 4),
-                      .neurons =
-                          neuron_bytes(m, ranks - 1) + given_bytes(m, true) + trace_bytes(n, job),
+                      .neurons = neuron_bytes(m, ranks - 1) + given_bytes(m, job, true) +
+                                 trace_bytes(n, job),
                       .fixed = ranks * (RANK_BYTES + job->threads * THREAD_BYTES)};
   for (int p = 0; p < m->populations; p++) need.synapses += table_bytes(n, p, blocks);
   const double built = (need.synapses + need.neurons) / ranks;
   const edge_needs x = edges_need(n, job);
   const double key = network_max_delay(n) * 2 <= 256 ? 1 : 2;
   double peak = x.kept + (need.synapses + all * key + neuron_bytes(m, ranks - 1)) / ranks;
-  peak = fmax(peak, built + given_bytes(m, false) / ranks);
+  peak = fmax(peak, built + given_bytes(m, job, false) / ranks);
   peak = fmax(peak, x.kept + lists_need(n, job, blocks));
   peak = fmax(peak, fmax(x.reading, x.collecting));
   peak = fmax(peak, blocks_need(n, job, &x, blocks));

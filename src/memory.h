@@ -9,6 +9,7 @@
 typedef struct {
   int ranks, threads; /* threads a rank */
   bool metis;         /* whether METIS divides the network among the ranks */
+  uint64_t spikes;    /* in the files of spike trains, see input_count_in_files */
 } memory_job;
 
 typedef struct {   /* [B], all ranks together */

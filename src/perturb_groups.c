@@ -1,6 +1,7 @@
 #include "perturb_groups.h"
 #include "agree.h"
-#include "run_build.h"
+#include "input.h"
+#include "memory.h"
 #include "watchdog.h"
 
 #include <stdio.h>
@@ -33,12 +34,13 @@ void perturb_groups_free(perturb_groups *g) {
 /* ---- how many ---- */
 
 int perturb_groups_fitting(const network *n, const machine *node, int ranks, int threads,
-                           int64_t runs) {
+                           uint64_t spikes, int64_t runs) {
   const double SHARE = 0.75; /* the need is an expectation */
   for (int count = ranks; count > 1; count--) {
     if (ranks % count != 0 || count > runs) continue;
-    if (run_build_memory(n, node, ranks / count, threads, "metis") <=
-        SHARE * (double)node->memory_available)
+    const memory_job job = {ranks / count, threads, true, spikes};
+    const memory_need need = memory_predict(n, &job);
+    if (memory_on_node(&need, &job, node->local_ranks) <= SHARE * (double)node->memory_available)
       return count;
   }
   return 1;
@@ -48,10 +50,12 @@ int perturb_groups_fitting(const network *n, const machine *node, int ranks, int
 static err choose(perturb_groups *g, const model *m, const machine *node, int threads,
                   int64_t runs) {
   network *n;
-  const err e = network_outline(g->all, m, &n);
+  uint64_t spikes;
+  err e = input_count_in_files(g->all, m, &spikes);
+  if (e == OK) e = network_outline(g->all, m, &n);
   if (e != OK) return e;
   if (threads == 0) threads = machine_threads(node);
-  g->count = perturb_groups_fitting(n, node, g->ranks, threads, runs);
+  g->count = perturb_groups_fitting(n, node, g->ranks, threads, spikes, runs);
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &g->count, 1, MPI_INT, MPI_MIN, g->all));
   network_free(n);
   return OK;

@@ -20,9 +20,10 @@ COLLECTIVE perturb_groups perturb_groups_start(MPI_Comm comm);
 COLLECTIVE void perturb_groups_free(perturb_groups *g);
 
 /* As many groups of one size, at most one a run, as hold their networks in three quarters of the
- * memory that is free on this node, as predicted with `threads` threads a rank; 1 where none do. */
+ * memory that is free on this node, as predicted with `threads` threads a rank and `spikes` in
+ * files (input_count_in_files); 1 where none do. */
 LOCAL int perturb_groups_fitting(const network *n, const machine *node, int ranks, int threads,
-                                 int64_t runs);
+                                 uint64_t spikes, int64_t runs);
 
 /* Divide the ranks: into `asked` groups, sizes differing by one at most, or where that is 0 as many
  * as fit on all nodes (threads: 0 for as many as the cores give). Rank 0 says what was chosen.

@@ -1,5 +1,6 @@
 #include "run_build.h"
 #include "agree.h"
+#include "input.h"
 #include "memory.h"
 #include "partition.h"
 
@@ -59,17 +60,13 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
   return given;
 }
 
-double run_build_memory(const network *n, const machine *node, int ranks, int threads,
-                        const char *partition) {
-  const memory_job job = {ranks, threads, partition_method_of(partition) == PARTITION_METIS};
-  const memory_need need = memory_predict(n, &job);
-  return memory_on_node(&need, &job, node->local_ranks);
-}
-
 /* What the job will need on this node against what is there; refused unless forced. */
-static err check_memory(const building *x) {
+static err check_memory(const building *x, uint64_t spikes) {
   const machine *node = x->plan->node;
-  const double here = run_build_memory(x->n, node, x->ranks, x->plan->threads, x->plan->partition);
+  const memory_job job = {x->ranks, x->plan->threads,
+                          partition_method_of(x->plan->partition) == PARTITION_METIS, spikes};
+  const memory_need need = memory_predict(x->n, &job);
+  const double here = memory_on_node(&need, &job, node->local_ranks);
   if (here <= (double)node->memory_available || x->plan->force) return OK;
   const int groups = x->plan->groups;
   char ranks[64];
@@ -115,8 +112,10 @@ err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network
   int blocks = 0;
   const double start = MPI_Wtime();
   MPI_Comm_size(comm, &x.ranks);
+  uint64_t spikes;
   err e = network_outline(comm, m, &x.n);
-  if (e == OK) e = agree(comm, check_memory(&x)); /* before what may be many edges is read */
+  if (e == OK) e = input_count_in_files(comm, m, &spikes);
+  if (e == OK) e = agree(comm, check_memory(&x, spikes)); /* before what may be much is read */
   if (e == OK) e = network_read(comm, x.n);
   if (e == OK) e = divide(&x, &count, &owned, &blocks, &block);
   if (e == OK) e = shard_create(comm, m, x.n, count, owned, blocks, block, plan->threads, s);

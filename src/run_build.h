@@ -22,11 +22,6 @@ typedef struct {
  * never more than OpenMP gives (a warning says so). */
 LOCAL int run_build_threads(const machine *node, const model *m, int ranks, int asked);
 
-/* Expected need of this node [B] where each of its ranks holds its part of a network that is
- * divided among `ranks` ranks by `partition`; of one such network or of several side by side. */
-LOCAL double run_build_memory(const network *n, const machine *node, int ranks, int threads,
-                              const char *partition);
-
 /* The caller frees *n, and the shard if it has blocks, also after an error. ERR_USER: the memory
  * will not suffice; a network or partition that is unsound. The model is borrowed. */
 COLLECTIVE err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network **n,

@@ -65,6 +65,23 @@ def check_case(verdict, work, settings, rule, partition, ranks, threads, precisi
                   f"{ratio[0]:.2f} and {ratio[1]:.2f}")
 
 
+def check_spike_trains(verdict, work):
+    """Of a file, which are as many as twice what else the run takes."""
+    spikes, path = 2000000, work.path("trains.h5")
+    rng = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        file["spikes/E/timestamps"] = np.sort(rng.integers(1, 21, spikes)) * 0.1
+        file["spikes/E/node_ids"] = rng.integers(0, NEURONS, spikes)
+    settings = model("fixed_indegree", indegree=1)
+    settings["inputs"] = [{"type": "spike_trains", "target": "E", "weight": 1.0, "file": path}]
+    model_path = work.write_model("trains.yaml", settings)
+    for ranks in (1, 2):
+        peak = run(model_path, work.path("results"), "--overwrite", ranks=ranks, threads=1)["peak_rss_bytes"]["sum"]
+        ratio = predicted(model_path, "metis", ranks, 1)[1] / peak
+        verdict.check(LEAST <= ratio <= MOST and peak > 60 * spikes,
+                      f"spike trains from a file, {ranks} ranks: predicted over measured {ratio:.2f}")
+
+
 def check_refusal(verdict, work):
     edges = work.path("empty.h5")
     write_empty_edges(edges, 10**12)
@@ -88,6 +105,7 @@ def main():
                     "pairwise_bernoulli": {"probability": DEGREE / NEURONS}}
         for case in CASES:
             check_case(verdict, work, settings, *case)
+        check_spike_trains(verdict, work)
         check_refusal(verdict, work)
     verdict.finish()
 
