@@ -59,7 +59,8 @@ LOCAL err check_writable_file(const char *path);
  * ever. Not where there is nothing: opening it says why. */
 LOCAL bool check_is_no_file(const char *path);
 
-/* Whether the name ends as those of HDF5 files do: .h5 or .hdf5, in any case. */
+/* Whether a file's name ends so (".json"), in any case; as those of HDF5 files do: .h5 or .hdf5. */
+LOCAL bool check_named(const char *path, const char *ending);
 LOCAL bool check_named_hdf5(const char *path);
 
 /* Whether two paths name one file or folder that is there. */

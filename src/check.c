@@ -100,9 +100,13 @@ bool check_is_no_file(const char *path) {
   return stat(path, &there) == 0 && !S_ISREG(there.st_mode);
 }
 
+bool check_named(const char *path, const char *ending) {
+  const char *found = strrchr(path, '.');
+  return found && !strcasecmp(found, ending);
+}
+
 bool check_named_hdf5(const char *path) {
-  const char *ending = strrchr(path, '.');
-  return ending && (!strcasecmp(ending, ".h5") || !strcasecmp(ending, ".hdf5"));
+  return check_named(path, ".h5") || check_named(path, ".hdf5");
 }
 
 bool check_same_file(const char *a, const char *b) {

@@ -383,7 +383,7 @@ err phi_command_recording(phi_options *o, int rank) {
   AGREE_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
   err e = agree(MPI_COMM_WORLD, open_recording(&r)); /* every rank reads the file for itself */
   const int64_t tasks = (int64_t)r.sample.groups * r.windows;
-  if (!e && tasks > 1 && !(o->out && check_named_hdf5(o->out)))
+  if (!e && tasks > 1 && (!o->out || check_named(o->out, ".json")))
     e = check_fail(ERR_USER,
                    "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
                    "needed",
