@@ -12,12 +12,13 @@ typedef struct { /* a given spike: weight arrives at a neuron of this rank in a 
   uint32_t input; /* index into the model's inputs */
 } input_event;
 
-/* Whether the files of all spike trains are sound; ERR_USER as input_read_events. */
-COLLECTIVE err input_check_files(MPI_Comm comm, const model *m);
-
-/* How many spikes are in the files of all spike trains, by their headers; ERR_USER where one has
- * none. */
+/* spikes[m->inputs]: how many spikes are in the file of each input, by its header; 0 for one
+ * without a file. ERR_USER: a file that is missing, or not in the layout. */
 COLLECTIVE err input_count_in_files(MPI_Comm comm, const model *m, uint64_t *spikes);
+
+/* Read the files of all spike trains to see whether they are sound; ERR_USER as input_read_events.
+ * late[m->inputs] as by input_count_late. */
+COLLECTIVE err input_check_files(MPI_Comm comm, const model *m, uint64_t *late);
 
 /* The events of all spike trains for this rank's neurons (owned[count], ascending), ordered by
  * (step, gid, input). Files are read in parallel; ERR_USER: a missing or unsound file, node ids out
@@ -35,6 +36,8 @@ COLLECTIVE void input_hash_events(MPI_Comm comm, const model *m, size_t events,
  * so reach nobody. */
 COLLECTIVE void input_count_late(MPI_Comm comm, const model *m, size_t events,
                                  const input_event *event, uint64_t *late);
+/* Say so on standard error; for one rank. */
+LOCAL void input_warn_late(const model *m, const uint64_t *late);
 
 typedef struct input_block input_block;
 

@@ -87,7 +87,7 @@ static err parse_options(int argc, char **argv, plan_options *o) {
   return e;
 }
 
-static void print_row(const network *n, uint64_t spikes, const plan_options *o, int ranks) {
+static void print_row(const network *n, const uint64_t *spikes, const plan_options *o, int ranks) {
   const memory_job job = {ranks, o->threads, partition_method_of(o->partition) == PARTITION_METIS,
                           spikes};
   const memory_need need = memory_predict(n, &job);
@@ -99,7 +99,7 @@ static void print_row(const network *n, uint64_t spikes, const plan_options *o, 
          memory_expected_events(n) / ranks / o->threads);
 }
 
-static void print_plan(const network *n, uint64_t spikes, const plan_options *o) {
+static void print_plan(const network *n, const uint64_t *spikes, const plan_options *o) {
   const model *m = network_model(n);
   printf("%s: %u neurons, %.6g synapses, %lld steps, %.4g synaptic events a biological second\n",
          m->name, m->neurons, network_expected_synapses(n),
@@ -116,7 +116,7 @@ int plan_command(int argc, char **argv) {
   plan_options o = {.partition = "metis", .threads = 1};
   model *m = NULL;
   network *n = NULL;
-  uint64_t spikes;
+  uint64_t *spikes = NULL;
   int rank;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   err e = agree(MPI_COMM_WORLD, parse_options(argc, argv, &o));
@@ -124,11 +124,15 @@ int plan_command(int argc, char **argv) {
   if (e == OK && !o.help) {
     e = run_read_model(MPI_COMM_WORLD, o.model, o.settings, o.setting, &m);
     if (e == OK) e = network_outline(MPI_COMM_WORLD, m, &n);
-    if (e == OK) e = input_count_in_files(MPI_COMM_WORLD, m, &spikes);
+    if (e == OK) {
+      spikes = check_allocate((size_t)m->inputs, sizeof *spikes);
+      e = input_count_in_files(MPI_COMM_WORLD, m, spikes);
+    }
     if (e == OK && rank == 0) print_plan(n, spikes, &o);
   }
   network_free(n);
   model_free(m);
+  free(spikes);
   free(o.setting);
   return e == OK ? OK : (int)agree_report(MPI_COMM_WORLD, e);
 }

@@ -121,7 +121,7 @@ static void print_records(const model *m) {
          grouped(traces, text[1]));
 }
 
-static void print_words(const model *m, const network *n, uint64_t spikes) {
+static void print_words(const model *m, const network *n, const uint64_t *spikes) {
   char text[2][48], memory[32];
   const double synapses = network_expected_synapses(n);
   printf("%s is a sound model\n", m->name);
@@ -146,15 +146,22 @@ static void print_words(const model *m, const network *n, uint64_t spikes) {
 static err validate(const validate_options *o, bool prints) {
   model *m;
   network *n = NULL;
-  uint64_t spikes;
+  uint64_t *spikes = NULL, *late = NULL;
   err e = run_read_model(MPI_COMM_WORLD, o->path, o->settings, o->setting, &m);
   if (!e) e = network_create(MPI_COMM_WORLD, m, &n);
-  if (!e) e = input_count_in_files(MPI_COMM_WORLD, m, &spikes);
-  if (!e) e = input_check_files(MPI_COMM_WORLD, m);
+  if (!e) {
+    spikes = check_allocate((size_t)m->inputs, sizeof *spikes);
+    late = check_allocate((size_t)m->inputs, sizeof *late);
+    e = input_count_in_files(MPI_COMM_WORLD, m, spikes);
+  }
+  if (!e) e = input_check_files(MPI_COMM_WORLD, m, late);
+  if (!e && prints) input_warn_late(m, late);
   if (!e && prints && o->effective)
     e = model_write(m, stdout);
   else if (!e && prints)
     print_words(m, n, spikes);
+  free(spikes);
+  free(late);
   if (n) network_free(n);
   model_free(m);
   return agree(MPI_COMM_WORLD, e);

@@ -4,6 +4,7 @@
 #include "input_file.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -55,59 +56,90 @@ static err check_first_step(MPI_Comm comm, const model *m, const model_input *in
   return agree(comm, e);
 }
 
-/* The caller releases the slice in any case. */
-static err read_slice(MPI_Comm comm, const model *m, int k, input_file_slice *slice) {
+typedef void (*slice_taker)(void *context, const model *m, int k, const input_file_slice *slice);
+
+/* All spikes of a file, round by round. */
+static err read_file(MPI_Comm comm, const model *m, int k, slice_taker take, void *context) {
   const model_input *in = &m->input[k];
-  const err e = input_file_read(comm, m->name, in, &m->population[in->target], slice);
-  return e == OK ? check_first_step(comm, m, in, slice) : e;
+  input_file *f;
+  err e = input_file_open(comm, m->name, in, &m->population[in->target], &f);
+  if (e != OK) return e;
+  for (uint64_t round = 0; round < input_file_rounds(f) && e == OK; round++) {
+    input_file_slice slice;
+    e = input_file_read(f, round, &slice);
+    if (e == OK) e = check_first_step(comm, m, in, &slice);
+    if (e == OK) take(context, m, k, &slice);
+    input_file_release(&slice);
+  }
+  input_file_close(f);
+  return e;
 }
 
-static err add_from_file(MPI_Comm comm, const model *m, int k, const directory *d,
-                         event_list *list) {
+typedef struct {
+  const directory *owners;
+  event_list *list;
+} event_routes;
+
+/* To the owners of the neurons. */
+static void route_slice(void *context, const model *m, int k, const input_file_slice *slice) {
+  const event_routes *to = context;
   const model_input *in = &m->input[k];
-  const model_population *p = &m->population[in->target];
-  input_file_slice slice;
-  const err e = read_slice(comm, m, k, &slice);
-  if (e != OK) {
-    input_file_release(&slice);
-    return e;
-  }
-  travelling_event *event = check_allocate(slice.count, sizeof *event);
+  const uint32_t first = m->population[in->target].first_gid;
+  travelling_event *event = check_allocate(slice->count, sizeof *event);
   size_t chosen = 0, arrived_count;
-  for (size_t i = 0; i < slice.count; i++)
-    if (model_nodes_has(&in->nodes, slice.node[i]))
-      event[chosen++] =
-          (travelling_event){p->first_gid + slice.node[i], llrint(slice.time[i] / m->dt)};
-  travelling_event *arrived = directory_route(d, sizeof *event, chosen, event, &arrived_count);
-  for (size_t i = 0; i < arrived_count; i++) append(list, arrived[i].step, arrived[i].gid, k);
+  for (size_t i = 0; i < slice->count; i++)
+    if (model_nodes_has(&in->nodes, slice->node[i]))
+      event[chosen++] = (travelling_event){first + slice->node[i], llrint(slice->time[i] / m->dt)};
+  travelling_event *arrived =
+      directory_route(to->owners, sizeof *event, chosen, event, &arrived_count);
+  for (size_t i = 0; i < arrived_count; i++) append(to->list, arrived[i].step, arrived[i].gid, k);
   free(arrived);
   free(event);
-  input_file_release(&slice);
+}
+
+static int64_t last_step(const model *m) {
+  return model_steps(m, m->warm_up) + model_steps(m, m->duration);
+}
+
+static bool is_from_file(const model_input *in) {
+  return in->kind == INPUT_SPIKE_TRAINS && in->file;
+}
+
+static void count_late(void *context, const model *m, int k, const input_file_slice *slice) {
+  uint64_t *late = context;
+  for (size_t i = 0; i < slice->count; i++)
+    late[k] += model_nodes_has(&m->input[k].nodes, slice->node[i]) &&
+               llrint(slice->time[i] / m->dt) > last_step(m);
+}
+
+err input_check_files(MPI_Comm comm, const model *m, uint64_t *late) {
+  err e = OK;
+  for (int k = 0; k < m->inputs; k++) late[k] = 0;
+  for (int k = 0; k < m->inputs && e == OK; k++)
+    if (is_from_file(&m->input[k])) e = read_file(comm, m, k, count_late, late);
+  if (e != OK) return e;
+  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, late, m->inputs, MPI_UINT64_T, MPI_SUM, comm));
+  for (int k = 0; k < m->inputs; k++) {
+    const model_input *in = &m->input[k];
+    const double nodes = model_nodes_count(&in->nodes, m->population[in->target].size);
+    for (int t = 0; t < in->times; t++)
+      if (llrint(in->time[t] / m->dt) > last_step(m)) late[k] += (uint64_t)nodes;
+  }
   return OK;
 }
 
-err input_check_files(MPI_Comm comm, const model *m) {
-  err e = OK;
-  for (int k = 0; k < m->inputs && e == OK; k++) {
-    if (m->input[k].kind != INPUT_SPIKE_TRAINS || !m->input[k].file) continue;
-    input_file_slice slice;
-    e = read_slice(comm, m, k, &slice);
-    input_file_release(&slice);
-  }
-  return e;
-}
-
 err input_count_in_files(MPI_Comm comm, const model *m, uint64_t *spikes) {
-  err e = OK;
-  *spikes = 0;
-  for (int k = 0; k < m->inputs && e == OK; k++) {
+  for (int k = 0; k < m->inputs; k++) {
     const model_input *in = &m->input[k];
-    if (in->kind != INPUT_SPIKE_TRAINS || !in->file) continue;
-    uint64_t more;
-    e = input_file_count(comm, m->name, in, &m->population[in->target], &more);
-    *spikes += more;
+    spikes[k] = 0;
+    if (!is_from_file(in)) continue;
+    input_file *f;
+    const err e = input_file_open(comm, m->name, in, &m->population[in->target], &f);
+    if (e != OK) return e;
+    spikes[k] = input_file_spikes(f);
+    input_file_close(f);
   }
-  return e;
+  return OK;
 }
 
 err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint32_t *owned,
@@ -119,7 +151,7 @@ err input_read_events(MPI_Comm comm, const model *m, uint32_t count, const uint3
     if (m->input[k].kind != INPUT_SPIKE_TRAINS) continue;
     if (m->input[k].file) {
       if (!d) d = directory_create(comm, m->neurons, count, owned);
-      e = add_from_file(comm, m, k, d, &list);
+      e = read_file(comm, m, k, route_slice, &(event_routes){d, &list});
     } else {
       add_inline(m, k, count, owned, &list);
     }
@@ -143,8 +175,16 @@ void input_hash_events(MPI_Comm comm, const model *m, size_t events, const input
 
 void input_count_late(MPI_Comm comm, const model *m, size_t events, const input_event *event,
                       uint64_t *late) {
-  const int64_t last = model_steps(m, m->warm_up) + model_steps(m, m->duration);
   for (int k = 0; k < m->inputs; k++) late[k] = 0;
-  for (size_t i = 0; i < events; i++) late[event[i].input] += event[i].step > last;
+  for (size_t i = 0; i < events; i++) late[event[i].input] += event[i].step > last_step(m);
   AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, late, m->inputs, MPI_UINT64_T, MPI_SUM, comm));
+}
+
+void input_warn_late(const model *m, const uint64_t *late) {
+  for (int k = 0; k < m->inputs; k++)
+    if (late[k] > 0)
+      fprintf(stderr,
+              "shinkei: warning: inputs.%d: given spikes after the end of the run, %.10g ms, which "
+              "reach nobody: %llu\n",
+              k, m->warm_up + m->duration, (unsigned long long)late[k]);
 }

@@ -6,42 +6,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
+enum { ROUND = 1 << 18 }; /* spikes of a rank */
+
+struct input_file {
   MPI_Comm comm;
   const char *name;
   const model_input *in;
   const model_population *target;
   hid_t file, times, nodes;
   double to_ms;
-} reader;
+  uint64_t spikes;
+};
 
-#define FAIL(r, format, ...)                                                                       \
-  model_fail((r)->name, (r)->in->file_place, "file", "%s: " format, (r)->in->file, __VA_ARGS__)
+#define FAIL(f, format, ...)                                                                       \
+  model_fail((f)->name, (f)->in->file_place, "file", "%s: " format, (f)->in->file, __VA_ARGS__)
 
 /* The group with the spikes: /spikes itself in the older layout. */
-static err find_group(reader *r, char *path, size_t size) {
-  const hid_t group = H5Gopen2(r->file, "/spikes", H5P_DEFAULT);
-  if (group < 0) return FAIL(r, "%s", "has no group /spikes (SONATA layout expected)");
+static err find_group(input_file *f, char *path, size_t size) {
+  const hid_t group = H5Gopen2(f->file, "/spikes", H5P_DEFAULT);
+  if (group < 0) return FAIL(f, "%s", "has no group /spikes (SONATA layout expected)");
   H5G_info_t info;
   H5Gget_info(group, &info);
   err e = OK;
   snprintf(path, size, "/spikes");
   if (H5Lexists(group, "timestamps", H5P_DEFAULT) > 0) {
-    if (r->in->spikes && strcmp(r->in->spikes, r->target->name) != 0)
-      e = FAIL(r,
+    if (f->in->spikes && strcmp(f->in->spikes, f->target->name) != 0)
+      e = FAIL(f,
                "has no spikes of a population '%s': they stand in /spikes itself, without a name",
-               r->in->spikes);
-  } else if (r->in->spikes) {
-    snprintf(path, size, "/spikes/%s", r->in->spikes);
-    if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
-      e = FAIL(r, "has no spikes of a population '%s'", r->in->spikes);
+               f->in->spikes);
+  } else if (f->in->spikes) {
+    snprintf(path, size, "/spikes/%s", f->in->spikes);
+    if (H5Lexists(f->file, path, H5P_DEFAULT) <= 0)
+      e = FAIL(f, "has no spikes of a population '%s'", f->in->spikes);
   } else {
     char population[256] = "";
     H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, 0, population, sizeof population,
                        H5P_DEFAULT);
     snprintf(path, size, "/spikes/%s", population);
     if (info.nlinks != 1)
-      e = FAIL(r, "holds the spikes of %d populations: name one by the key 'spikes'",
+      e = FAIL(f, "holds the spikes of %d populations: name one by the key 'spikes'",
                (int)info.nlinks);
   }
   H5Gclose(group);
@@ -49,18 +52,18 @@ static err find_group(reader *r, char *path, size_t size) {
 }
 
 /* Milliseconds in the unit of the times. */
-static err unit_of(const reader *r, hid_t data, double *to_ms) {
+static err unit_of(const input_file *f, hid_t data, double *to_ms) {
   *to_ms = 1;
   if (H5Aexists(data, "units") <= 0) return OK;
   char *unit = hdf5_file_text(data, "units");
   err e = OK;
   if (!unit)
-    e = FAIL(r, "the attribute units of timestamps holds %s: ms or s are allowed",
+    e = FAIL(f, "the attribute units of timestamps holds %s: ms or s are allowed",
              hdf5_file_attribute_kind(data, "units"));
   else if (!strcmp(unit, "s") || !strcmp(unit, "seconds"))
     *to_ms = 1000;
   else if (strcmp(unit, "ms") && strcmp(unit, "milliseconds"))
-    e = FAIL(r, "timestamps has the units '%s': ms or s are allowed", unit);
+    e = FAIL(f, "timestamps has the units '%s': ms or s are allowed", unit);
   free(unit);
   return e;
 }
@@ -79,22 +82,22 @@ static bool holds_integers(hid_t data) {
   return integers;
 }
 
-static err open_data(reader *r) {
+static err open_data(input_file *f) {
   char group[512], path[600];
-  const err e = find_group(r, group, sizeof group);
+  const err e = find_group(f, group, sizeof group);
   if (e != OK) return e;
   snprintf(path, sizeof path, "%s/timestamps", group);
-  r->times = H5Dopen2(r->file, path, H5P_DEFAULT);
+  f->times = H5Dopen2(f->file, path, H5P_DEFAULT);
   snprintf(path, sizeof path, "%s/node_ids", group);
-  if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0) snprintf(path, sizeof path, "%s/gids", group);
-  r->nodes = H5Dopen2(r->file, path, H5P_DEFAULT);
-  if (r->times < 0 || r->nodes < 0)
-    return FAIL(r, "%s has no datasets timestamps and node_ids", group);
-  if (!is_array(r->times) || !is_array(r->nodes))
-    return FAIL(r, "timestamps and node_ids in %s must be one-dimensional arrays", group);
-  if (!holds_integers(r->nodes)) /* HDF5 would cut off fractions */
-    return FAIL(r, "node_ids in %s must be integers", group);
-  return unit_of(r, r->times, &r->to_ms);
+  if (H5Lexists(f->file, path, H5P_DEFAULT) <= 0) snprintf(path, sizeof path, "%s/gids", group);
+  f->nodes = H5Dopen2(f->file, path, H5P_DEFAULT);
+  if (f->times < 0 || f->nodes < 0)
+    return FAIL(f, "%s has no datasets timestamps and node_ids", group);
+  if (!is_array(f->times) || !is_array(f->nodes))
+    return FAIL(f, "timestamps and node_ids in %s must be one-dimensional arrays", group);
+  if (!holds_integers(f->nodes)) /* HDF5 would cut off fractions */
+    return FAIL(f, "node_ids in %s must be integers", group);
+  return unit_of(f, f->times, &f->to_ms);
 }
 
 static hssize_t length_of(hid_t data) {
@@ -104,8 +107,8 @@ static hssize_t length_of(hid_t data) {
   return length;
 }
 
-static err read_part(const reader *r, const char *what, hid_t data, hsize_t first, hsize_t count,
-                     hid_t type, void *out) {
+static err read_part(const input_file *f, const char *what, hid_t data, hsize_t first,
+                     hsize_t count, hid_t type, void *out) {
   const hid_t transfer = H5Pcreate(H5P_DATASET_XFER), in_file = H5Dget_space(data);
   const hid_t memory = H5Screate_simple(1, &count, NULL);
   H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
@@ -117,89 +120,92 @@ static err read_part(const reader *r, const char *what, hid_t data, hsize_t firs
   }
   err e = OK;
   if (H5Dread(data, type, memory, in_file, transfer, out) < 0)
-    e = FAIL(r, "%s cannot be read: %s", what, hdf5_file_why(data));
+    e = FAIL(f, "%s cannot be read: %s", what, hdf5_file_why(data));
   H5Sclose(memory);
   H5Sclose(in_file);
   H5Pclose(transfer);
-  return agree(r->comm, e);
+  return agree(f->comm, e);
 }
 
-static err check_spikes(const reader *r, hsize_t first, const int64_t *id, input_file_slice *s) {
-  const uint32_t nodes = r->target->size;
+static err check_spikes(const input_file *f, hsize_t first, const int64_t *id,
+                        input_file_slice *s) {
+  const uint32_t nodes = f->target->size;
   if (s->count && nodes == 0)
-    return FAIL(r, "spike %llu is of node %lld, but the population %s has no neurons",
-                (unsigned long long)first, (long long)id[0], r->target->name);
+    return FAIL(f, "spike %llu is of node %lld, but the population %s has no neurons",
+                (unsigned long long)first, (long long)id[0], f->target->name);
   for (size_t i = 0; i < s->count; i++) {
-    s->time[i] *= r->to_ms;
+    s->time[i] *= f->to_ms;
     if (id[i] < 0 || id[i] >= nodes)
-      return FAIL(r, "spike %llu is of node %lld, but the population has nodes 0 to %lld",
+      return FAIL(f, "spike %llu is of node %lld, but the population has nodes 0 to %lld",
                   (unsigned long long)(first + i), (long long)id[i], (long long)nodes - 1);
     if (!(s->time[i] >= 0 && s->time[i] <= MODEL_TIME_MAX))
-      return FAIL(r, "spike %llu is at %g ms: allowed are times from 0 to %g ms",
+      return FAIL(f, "spike %llu is at %g ms: allowed are times from 0 to %g ms",
                   (unsigned long long)(first + i), s->time[i], MODEL_TIME_MAX);
     s->node[i] = (uint32_t)id[i];
   }
   return OK;
 }
 
-static err read_spikes(reader *r, input_file_slice *s) {
-  const hssize_t length = length_of(r->times);
-  if (length != length_of(r->nodes))
-    return FAIL(r, "timestamps has %lld entries, node_ids %lld: they must be equal",
-                (long long)length, (long long)length_of(r->nodes));
-  int rank, ranks;
-  MPI_Comm_rank(r->comm, &rank);
-  MPI_Comm_size(r->comm, &ranks);
-  const hsize_t first = (hsize_t)length * (hsize_t)rank / (hsize_t)ranks;
-  s->count = (size_t)((hsize_t)length * (hsize_t)(rank + 1) / (hsize_t)ranks - first);
-  s->node = check_allocate(s->count, sizeof *s->node);
-  s->time = check_allocate(s->count, sizeof *s->time);
-  int64_t *id = check_allocate(s->count, sizeof *id); /* signed: HDF5 would make 0 of -1 */
-  err e = OK;
-  if (length > 0)
-    e = read_part(r, "timestamps", r->times, first, s->count, H5T_NATIVE_DOUBLE, s->time);
-  if (length > 0 && e == OK)
-    e = read_part(r, "node_ids", r->nodes, first, s->count, H5T_NATIVE_INT64, id);
-  if (e == OK) e = check_spikes(r, first, id, s);
-  free(id);
-  return e;
+static err check_lengths(input_file *f) {
+  const hssize_t times = length_of(f->times), nodes = length_of(f->nodes);
+  f->spikes = (uint64_t)times;
+  if (times == nodes) return OK;
+  return FAIL(f, "timestamps has %lld entries, node_ids %lld: they must be equal", (long long)times,
+              (long long)nodes);
 }
 
-static err open_reader(MPI_Comm comm, const char *name, const model_input *in,
-                       const model_population *target, reader *r) {
-  *r = (reader){
+err input_file_open(MPI_Comm comm, const char *name, const model_input *in,
+                    const model_population *target, input_file **opened) {
+  input_file *f = check_allocate(1, sizeof *f);
+  *f = (input_file){
       .comm = comm, .name = name, .in = in, .target = target, .file = -1, .times = -1, .nodes = -1};
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   char text[MODEL_PLACE_MAX];
-  const err e = hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text),
-                               &r->file);
-  return e == OK ? agree(comm, open_data(r)) : e;
-}
-
-static void close_reader(reader *r) {
-  if (r->times >= 0) H5Dclose(r->times);
-  if (r->nodes >= 0) H5Dclose(r->nodes);
-  if (r->file >= 0) H5Fclose(r->file);
-}
-
-err input_file_read(MPI_Comm comm, const char *name, const model_input *in,
-                    const model_population *target, input_file_slice *read) {
-  reader r;
-  *read = (input_file_slice){0};
-  err e = open_reader(comm, name, in, target, &r);
-  if (e == OK) e = agree(comm, read_spikes(&r, read));
-  close_reader(&r);
-  if (e != OK) input_file_release(read);
+  err e = hdf5_file_open(comm, in->file, model_place_text(name, in->file_place, "file", text),
+                         &f->file);
+  if (e == OK) e = open_data(f);
+  if (e == OK) e = check_lengths(f);
+  e = agree(comm, e);
+  if (e != OK) {
+    input_file_close(f);
+    f = NULL;
+  }
+  *opened = f;
   return e;
 }
 
-err input_file_count(MPI_Comm comm, const char *name, const model_input *in,
-                     const model_population *target, uint64_t *spikes) {
-  reader r;
-  const err e = open_reader(comm, name, in, target, &r);
-  *spikes = e == OK ? (uint64_t)length_of(r.times) : 0;
-  close_reader(&r);
-  return e;
+void input_file_close(input_file *f) {
+  if (f->times >= 0) H5Dclose(f->times);
+  if (f->nodes >= 0) H5Dclose(f->nodes);
+  if (f->file >= 0) H5Fclose(f->file);
+  free(f);
+}
+
+uint64_t input_file_spikes(const input_file *f) { return f->spikes; }
+
+uint64_t input_file_rounds(const input_file *f) {
+  int ranks;
+  MPI_Comm_size(f->comm, &ranks);
+  return (f->spikes + (uint64_t)ranks * ROUND - 1) / ((uint64_t)ranks * ROUND);
+}
+
+err input_file_read(const input_file *f, uint64_t round, input_file_slice *read) {
+  int rank, ranks;
+  MPI_Comm_rank(f->comm, &rank);
+  MPI_Comm_size(f->comm, &ranks);
+  const uint64_t begin = round * (uint64_t)ranks * ROUND;
+  const uint64_t left = f->spikes - begin, most = (uint64_t)ranks * ROUND;
+  const uint64_t all = left < most ? left : most;
+  const hsize_t first = begin + all * (uint64_t)rank / (uint64_t)ranks;
+  const size_t count = (size_t)(begin + all * (uint64_t)(rank + 1) / (uint64_t)ranks - first);
+  *read = (input_file_slice){count, check_allocate(count, sizeof *read->node),
+                             check_allocate(count, sizeof *read->time)};
+  int64_t *id = check_allocate(count, sizeof *id); /* signed: HDF5 would make 0 of -1 */
+  err e = read_part(f, "timestamps", f->times, first, count, H5T_NATIVE_DOUBLE, read->time);
+  if (e == OK) e = read_part(f, "node_ids", f->nodes, first, count, H5T_NATIVE_INT64, id);
+  if (e == OK) e = check_spikes(f, first, id, read);
+  free(id);
+  return agree(f->comm, e);
 }
 
 void input_file_release(input_file_slice *slice) {

@@ -6,6 +6,8 @@
 
 static const double RANK_BYTES = 26e6;   /* MPI, HDF5, code */
 static const double THREAD_BYTES = 18e6; /* buffers of the build and of the step */
+/* A given spike, as measured: while it is brought to its neuron; what stays of it. */
+static const double GIVEN_BYTES = 58, GIVEN_KEPT_BYTES = 24;
 
 /* Run headers and source tables of one population as source: a (source, block) pair has k synapses
  * on average, over d delays; with Poisson numbers d (1 - exp(-k/d)) runs are not empty. */
@@ -39,16 +41,31 @@ static double neuron_bytes(const model *m, double remote) {
   return bytes;
 }
 
-/* Given spikes, of the model itself and of files: what stays of them; what it takes beside that to
- * bring them to their neurons, as measured. */
-static double given_bytes(const model *m, const memory_job *job, bool stays) {
-  const double LISTED = 60, KEPT = 24;
-  double spikes = (double)job->spikes;
-  for (int k = 0; k < m->inputs; k++)
-    if (m->input[k].kind == INPUT_SPIKE_TRAINS)
-      spikes += (double)m->input[k].times *
-                model_nodes_count(&m->input[k].nodes, m->population[m->input[k].target].size);
-  return spikes * (stays ? KEPT : LISTED);
+/* Given spikes of one input. */
+static double spikes_of(const model *m, const uint64_t *in_files, int k) {
+  const model_input *in = &m->input[k];
+  if (in->kind != INPUT_SPIKE_TRAINS) return 0;
+  const double inline_spikes =
+      (double)in->times * model_nodes_count(&in->nodes, m->population[in->target].size);
+  return inline_spikes + (in_files ? (double)in_files[k] : 0);
+}
+
+double memory_given_spikes(const model *m, const uint64_t *in_files) {
+  double spikes = 0;
+  for (int k = 0; k < m->inputs; k++) spikes += spikes_of(m, in_files, k);
+  return spikes;
+}
+
+/* Those of the rank that has most: few targets may all be on one rank. */
+static double most_given_spikes(const model *m, const memory_job *job) {
+  double spikes = 0;
+  for (int k = 0; k < m->inputs; k++) {
+    const model_input *in = &m->input[k];
+    const double targets = model_nodes_count(&in->nodes, m->population[in->target].size);
+    const double share = fmin(1, m->neurons / fmax(targets, 1) / job->ranks);
+    spikes += share * spikes_of(m, job->spikes, k);
+  }
+  return spikes;
 }
 
 /* Rows of traces that wait to be written: all, or as many as record_flush_due lets a rank keep. */
@@ -114,16 +131,15 @@ memory_need memory_predict(const network *n, const memory_job *job) {
   const double all = network_expected_synapses(n), ranks = job->ranks;
   const double blocks =
       ranks * shard_block_count((uint32_t)ceil(m->neurons / ranks), all / ranks, job->threads);
+  const double given = memory_given_spikes(m, job->spikes), most = most_given_spikes(m, job);
   memory_need need = {.synapses = all * (m->double_precision ? 8 : 4),
-                      .neurons = neuron_bytes(m, ranks - 1) + given_bytes(m, job, true) +
-                                 trace_bytes(n, job),
+                      .neurons = neuron_bytes(m, ranks - 1) + trace_bytes(n, job),
                       .fixed = ranks * (RANK_BYTES + job->threads * THREAD_BYTES)};
   for (int p = 0; p < m->populations; p++) need.synapses += table_bytes(n, p, blocks);
   const double built = (need.synapses + need.neurons) / ranks;
   const edge_needs x = edges_need(n, job);
   const double key = network_max_delay(n) * 2 <= 256 ? 1 : 2;
   double peak = x.kept + (need.synapses + all * key + neuron_bytes(m, ranks - 1)) / ranks;
-  peak = fmax(peak, built + given_bytes(m, job, false) / ranks);
   peak = fmax(peak, x.kept + lists_need(n, job, blocks));
   peak = fmax(peak, fmax(x.reading, x.collecting));
   peak = fmax(peak, blocks_need(n, job, &x, blocks));
@@ -131,8 +147,10 @@ memory_need memory_predict(const network *n, const memory_job *job) {
   if (job->metis && ranks > 1 && x.explicit_edges > 0)
     partition_metis_bytes(m->neurons, x.explicit_edges, job->ranks, &first, &other);
   peak = fmax(peak, x.slices + other);
-  need.largest = fmax(peak, x.slices + first);
-  need.building = need.largest + (ranks - 1) * peak - ranks * built;
+  need.largest = fmax(fmax(peak, x.slices + first), built + GIVEN_BYTES * most);
+  peak = fmax(peak, built + GIVEN_BYTES * (given - most) / fmax(ranks - 1, 1));
+  need.neurons += GIVEN_KEPT_BYTES * given;
+  need.building = need.largest + (ranks - 1) * peak - need.synapses - need.neurons;
   need.largest += need.fixed / ranks;
   need.total = need.synapses + need.neurons + need.building + need.fixed;
   return need;

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 typedef struct {
-  int ranks, threads; /* threads a rank */
-  bool metis;         /* whether METIS divides the network among the ranks */
-  uint64_t spikes;    /* in the files of spike trains, see input_count_in_files */
+  int ranks, threads;     /* threads a rank */
+  bool metis;             /* whether METIS divides the network among the ranks */
+  const uint64_t *spikes; /* [inputs] in files, see input_count_in_files; NULL: none */
 } memory_job;
 
 typedef struct {   /* [B], all ranks together */
@@ -21,6 +21,9 @@ typedef struct {   /* [B], all ranks together */
   double total;    /* sum of all ranks' peaks                                 */
   double largest;  /* of the rank that needs most: rank 0, where METIS divides edges of files */
 } memory_need;
+
+/* Given spikes of the model and of files. */
+LOCAL double memory_given_spikes(const model *m, const uint64_t *in_files);
 
 /* Expectation, from an outline of the network already. */
 LOCAL memory_need memory_predict(const network *n, const memory_job *job);

@@ -5,6 +5,7 @@
 #include "watchdog.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Ranks of a node get neighbouring numbers, whatever order the launcher has put them in. */
 static MPI_Comm order_by_node(MPI_Comm comm) {
@@ -34,7 +35,7 @@ void perturb_groups_free(perturb_groups *g) {
 /* ---- how many ---- */
 
 int perturb_groups_fitting(const network *n, const machine *node, int ranks, int threads,
-                           uint64_t spikes, int64_t runs) {
+                           const uint64_t *spikes, int64_t runs) {
   const double SHARE = 0.75; /* the need is an expectation */
   for (int count = ranks; count > 1; count--) {
     if (ranks % count != 0 || count > runs) continue;
@@ -50,15 +51,18 @@ int perturb_groups_fitting(const network *n, const machine *node, int ranks, int
 static err choose(perturb_groups *g, const model *m, const machine *node, int threads,
                   int64_t runs) {
   network *n;
-  uint64_t spikes;
-  err e = input_count_in_files(g->all, m, &spikes);
-  if (e == OK) e = network_outline(g->all, m, &n);
+  err e = network_outline(g->all, m, &n);
   if (e != OK) return e;
-  if (threads == 0) threads = machine_threads(node);
-  g->count = perturb_groups_fitting(n, node, g->ranks, threads, spikes, runs);
-  AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &g->count, 1, MPI_INT, MPI_MIN, g->all));
+  uint64_t *spikes = check_allocate((size_t)m->inputs, sizeof *spikes);
+  e = input_count_in_files(g->all, m, spikes);
+  if (e == OK) {
+    if (threads == 0) threads = machine_threads(node);
+    g->count = perturb_groups_fitting(n, node, g->ranks, threads, spikes, runs);
+    AGREE_MPI(MPI_Allreduce(MPI_IN_PLACE, &g->count, 1, MPI_INT, MPI_MIN, g->all));
+  }
+  free(spikes);
   network_free(n);
-  return OK;
+  return e;
 }
 
 static void say_groups(const perturb_groups *g, int asked, int64_t runs) {

@@ -23,7 +23,7 @@ COLLECTIVE void perturb_groups_free(perturb_groups *g);
  * memory that is free on this node, as predicted with `threads` threads a rank and `spikes` in
  * files (input_count_in_files); 1 where none do. */
 LOCAL int perturb_groups_fitting(const network *n, const machine *node, int ranks, int threads,
-                                 uint64_t spikes, int64_t runs);
+                                 const uint64_t *spikes, int64_t runs);
 
 /* Divide the ranks: into `asked` groups, sizes differing by one at most, or where that is 0 as many
  * as fit on all nodes (threads: 0 for as many as the cores give). Rank 0 says what was chosen.

@@ -152,22 +152,13 @@ static void warn_of_lost_record(const run *x) {
             path, (double)facts.step * x->m->dt);
 }
 
-static void warn_of_late_spikes(const run *x) {
-  for (int k = 0; x->rank == 0 && k < x->m->inputs; k++)
-    if (x->s.events_late[k] > 0)
-      fprintf(stderr,
-              "shinkei: warning: inputs.%d: given spikes after the end of the run, %.10g ms, which "
-              "reach nobody: %llu\n",
-              k, x->m->warm_up + x->m->duration, (unsigned long long)x->s.events_late[k]);
-}
-
 /* Record and stepper, at the beginning or where the checkpoint stands. */
 static err make_ready(run *x) {
   err e = x->from ? run_restart_check(x->comm, x->from, &x->s) : OK;
   if (e == OK) e = run_folder_clear(x->comm, x->folder, home_of(x));
   if (e == OK) e = run_report_model(x->comm, x->m, x->folder);
   if (e != OK) return e;
-  warn_of_late_spikes(x);
+  if (x->rank == 0) input_warn_late(x->m, x->s.events_late);
   if (!x->from) {
     e = record_create(x->comm, x->m, x->folder, x->s.neurons, x->s.gid, &x->r);
     if (e == OK) x->w = step_create(&x->s, x->r);

@@ -61,7 +61,7 @@ int run_build_threads(const machine *node, const model *m, int ranks, int asked)
 }
 
 /* What the job will need on this node against what is there; refused unless forced. */
-static err check_memory(const building *x, uint64_t spikes) {
+static err check_memory(const building *x, const uint64_t *spikes) {
   const machine *node = x->plan->node;
   const memory_job job = {x->ranks, x->plan->threads,
                           partition_method_of(x->plan->partition) == PARTITION_METIS, spikes};
@@ -75,13 +75,13 @@ static err check_memory(const building *x, uint64_t spikes) {
              x->ranks);
   else
     snprintf(ranks, sizeof ranks, "%d of %d ranks there", node->local_ranks, x->ranks);
-  return check_fail(ERR_USER,
-                    "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %s), "
-                    "but %.1f GB are free %s; use more nodes, %sor --force to try all the same",
-                    x->plan->name ? x->plan->name : x->m->name, here / 1e9,
-                    network_expected_synapses(x->n), x->m->neurons, ranks,
-                    (double)node->memory_available / 1e9, node->memory_limit,
-                    groups > 1 ? "fewer --groups, " : "");
+  return check_fail(
+      ERR_USER,
+      "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %.4g given spikes, %s), "
+      "but %.1f GB are free %s; use more nodes, %sor --force to try all the same",
+      x->plan->name ? x->plan->name : x->m->name, here / 1e9, network_expected_synapses(x->n),
+      x->m->neurons, memory_given_spikes(x->m, spikes), ranks, (double)node->memory_available / 1e9,
+      node->memory_limit, groups > 1 ? "fewer --groups, " : "");
 }
 
 /* Owned gids and their blocks. */
@@ -112,10 +112,11 @@ err run_build(MPI_Comm comm, const run_build_plan *plan, const model *m, network
   int blocks = 0;
   const double start = MPI_Wtime();
   MPI_Comm_size(comm, &x.ranks);
-  uint64_t spikes;
+  uint64_t *spikes = check_allocate((size_t)m->inputs, sizeof *spikes);
   err e = network_outline(comm, m, &x.n);
-  if (e == OK) e = input_count_in_files(comm, m, &spikes);
+  if (e == OK) e = input_count_in_files(comm, m, spikes);
   if (e == OK) e = agree(comm, check_memory(&x, spikes)); /* before what may be much is read */
+  free(spikes);
   if (e == OK) e = network_read(comm, x.n);
   if (e == OK) e = divide(&x, &count, &owned, &blocks, &block);
   if (e == OK) e = shard_create(comm, m, x.n, count, owned, blocks, block, plan->threads, s);

@@ -60,19 +60,19 @@ static void there_are_as_many_groups_as_memory_has_room_for(void) {
   machine node = {.local_ranks = 6, .cores = 6};
   double before = 1e30;
   for (int k = 0; k < 6; k++) {
-    const memory_job job = {12 / counts[k], 1, true, 0};
+    const memory_job job = {12 / counts[k], 1, true, NULL};
     const memory_need all = memory_predict(n, &job);
     const double need = memory_on_node(&all, &job, node.local_ranks);
     EXPECT(need < before);
     before = need;
     node.memory_available = (uint64_t)(need / 0.75 * 1.001);
-    EXPECT(perturb_groups_fitting(n, &node, 12, 1, 0, 1000) == counts[k]);
-    EXPECT(perturb_groups_fitting(n, &node, 12, 1, 0, counts[k]) == counts[k]);
+    EXPECT(perturb_groups_fitting(n, &node, 12, 1, NULL, 1000) == counts[k]);
+    EXPECT(perturb_groups_fitting(n, &node, 12, 1, NULL, counts[k]) == counts[k]);
   }
   node.memory_available = 1000;
-  EXPECT(perturb_groups_fitting(n, &node, 12, 1, 0, 1000) == 1);
+  EXPECT(perturb_groups_fitting(n, &node, 12, 1, NULL, 1000) == 1);
   node.memory_available = UINT64_MAX;
-  EXPECT(perturb_groups_fitting(n, &node, 12, 1, 0, 5) == 4);
+  EXPECT(perturb_groups_fitting(n, &node, 12, 1, NULL, 5) == 4);
   network_free(n);
   model_free(m);
 }
