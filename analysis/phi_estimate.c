@@ -170,11 +170,25 @@ static err evaluate(const phi_plan *plan, const pairs *p, int64_t state, double 
   return e;
 }
 
+/* Pairs that the covariances of Gaussian variables ask for: ten each. */
+static double pairs_wanted(int n) { return 10.0 * n * (2 * n + 1); }
+
+static int constant_columns(const pairs *p) {
+  int constant = 0;
+  for (int j = 0; j < p->n; j++) {
+    int64_t t = 1;
+    while (t < p->count && p->before[t * p->n + j] == p->before[j]) t++;
+    constant += t >= p->count;
+  }
+  return constant;
+}
+
 static void cover(const phi_plan *plan, const pairs *p, phi_coverage *c) {
   *c = (phi_coverage){.pairs = p->count, .state = plan->state};
   const double n = p->n;
   if (plan->gaussian) {
-    c->insufficient = (double)p->count < 10 * n * (2 * n + 1);
+    c->constant = constant_columns(p);
+    c->insufficient = c->constant > 0 || (double)p->count < pairs_wanted(p->n);
     return;
   }
   phi_transitions t;
@@ -203,10 +217,10 @@ static void cover(const phi_plan *plan, const pairs *p, phi_coverage *c) {
 
 void phi_coverage_text(const phi_coverage *c, int n, bool gaussian, char *text, size_t size) {
   if (gaussian)
-    snprintf(
-        text, size,
-        "the data may not carry the estimate: %lld pairs for %d covariances (fewer than ten each)",
-        (long long)c->pairs, n * (2 * n + 1));
+    snprintf(text, size, "the data may not carry the estimate: %lld pairs for %d covariances%s%s",
+             (long long)c->pairs, n * (2 * n + 1),
+             (double)c->pairs < pairs_wanted(n) ? " (fewer than ten each)" : "",
+             c->constant ? "; some variables never change" : "");
   else
     snprintf(
         text, size,

@@ -145,7 +145,9 @@ static err evaluate_given(const phi_request *r, const phi_sources *s, phi_measur
     *details = json_object();
     json_object_set_new(*details, "value", number(v.value));
     json_object_set_new(*details, "partition", part_json(n, r->part));
-    json_object_set_new(*details, "normalisation", number(v.normalisation));
+    json_object_set_new(*details, "K", number(v.normalisation));
+    json_object_set_new(*details, "theory", json_string(phi_measure_title(m)));
+    json_object_set_new(*details, "partitions", json_string("the given one"));
     if (m == PHI_STAR) json_object_set_new(*details, "beta", number(v.beta));
     if (m == PHI_G) json_object_set_new(*details, "residual", number(v.residual));
   }

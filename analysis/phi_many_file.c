@@ -65,7 +65,7 @@ static hid_t create_data(hid_t file, const char *name, hid_t type, int rows, int
 }
 
 /* A list of strings of equal length. */
-static hid_t create_names(hid_t file, int names, char *const *name) {
+static hid_t create_names(hid_t file, int names, const char *const *name) {
   size_t length = 1;
   for (int i = 0; i < names; i++)
     if (strlen(name[i]) >= length) length = strlen(name[i]) + 1;
@@ -73,6 +73,7 @@ static hid_t create_names(hid_t file, int names, char *const *name) {
   for (int i = 0; i < names; i++) strcpy(text + (size_t)i * length, name[i]);
   const hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, length);
+  H5Tset_cset(type, H5T_CSET_UTF8);
   const hid_t data = create_data(file, "population_names", type, names, 0, text);
   H5Tclose(type);
   free(text);

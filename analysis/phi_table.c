@@ -302,18 +302,25 @@ static err parse_row(const char *name, int line, char *text, sheet *s) {
   return OK;
 }
 
-static void parse_comment(const char *text, sheet *s) {
+static err parse_comment(const char *name, int line, const char *text, sheet *s) {
   while (*text == '#' || *text == ' ') text++;
-  if (strncmp(text, "order:", 6)) return;
+  if (strncmp(text, "order:", 6)) return OK;
+  if (s->rows || s->order[0])
+    return check_fail(ERR_USER, "%s:%d: an order %s; it is declared once, before the rows", name,
+                      line, s->rows ? "behind rows" : "again");
   text += 6;
   while (*text == ' ') text++;
   snprintf(s->order, sizeof s->order, "%.*s", (int)strcspn(text, " \t\r"), text);
+  return OK;
 }
 
-/* Begins with `state`, or has no number in it. */
-static bool is_header(const char *text) {
+static bool has_labels(const char *header) {
+  return !strncasecmp(header + strspn(header, SEPARATORS), "state", 5);
+}
+
+/* No number is in it. */
+static bool is_names(const char *text) {
   text += strspn(text, SEPARATORS);
-  if (!strncasecmp(text, "state", 5)) return true;
   for (; *text; text += strcspn(text, SEPARATORS), text += strspn(text, SEPARATORS)) {
     char *end;
     (void)strtod(text, &end);
@@ -322,9 +329,9 @@ static bool is_header(const char *text) {
   return true;
 }
 
-/* A header (only as the first row) either begins with `state`, or is names of columns. Its mark of
- * the byte order, as spreadsheets write it, is no part of a text.                               */
-static err parse_sheet(const char *name, const char *text, size_t length, sheet *s) {
+/* A header (only as the first row) is names of columns, or begins with `state` where rows may have
+ * labels. A mark of the byte order, as spreadsheets write it, is no part of a text.             */
+static err parse_sheet(const char *name, const char *text, size_t length, bool labels, sheet *s) {
   memset(s, 0, sizeof *s);
   if (memchr(text, 0, length))
     return check_fail(ERR_USER, "%s: the file is no text (a byte 0 is in it)", name);
@@ -340,11 +347,11 @@ static err parse_sheet(const char *name, const char *text, size_t length, sheet 
     at += size + 1;
     line++;
     if (row[0] == '#')
-      parse_comment(row, s);
+      e = parse_comment(name, line, row, s);
     else if (row[strspn(row, SEPARATORS)]) {
-      if (!begun && is_header(row))
-        s->labelled = !strncasecmp(row + strspn(row, SEPARATORS), "state", 5);
-      else
+      if (!begun && labels && has_labels(row))
+        s->labelled = true;
+      else if (begun || !is_names(row))
         e = parse_row(name, line, row, s);
       begun = true;
     }
@@ -359,7 +366,7 @@ err phi_table_parse_csv(const char *name, const char *text, size_t length, phi_o
   memset(made, 0, sizeof *made);
   sheet s;
   phi_order order;
-  err e = parse_sheet(name, text, length, &s);
+  err e = parse_sheet(name, text, length, true, &s);
   if (!e) e = combine_orders(name, declared, s.order[0] ? s.order : NULL, &order);
   if (!e) e = phi_table_make(name, s.rows, s.columns, s.value, order, made);
   for (size_t i = 0; s.labelled && i < s.rows && !e; i++)
@@ -372,11 +379,10 @@ err phi_table_parse_csv(const char *name, const char *text, size_t length, phi_o
 err phi_series_parse_csv(const char *name, const char *text, size_t length, phi_series *made) {
   memset(made, 0, sizeof *made);
   sheet s;
-  err e = parse_sheet(name, text, length, &s);
-  if (!e && (s.labelled || s.columns < 1 || s.columns > 100000))
-    e = check_fail(ERR_USER,
-                   "%s: %zu columns%s; a recording has one column a variable and no labels", name,
-                   s.columns, s.labelled ? " and labels" : "");
+  err e = parse_sheet(name, text, length, false, &s);
+  if (!e && (s.columns < 1 || s.columns > 100000))
+    e = check_fail(ERR_USER, "%s: %zu columns; a recording has one column a variable, 1 to 100000",
+                   name, s.columns);
   if (!e) {
     *made = (phi_series){(int64_t)s.rows, (int)s.columns, s.value};
     s.value = NULL;
@@ -402,30 +408,25 @@ err phi_table_text(const char *path, char **text, size_t *length) {
   return e;
 }
 
-static bool ends(const char *path, const char *ending) {
-  size_t length = strlen(path), tail = strlen(ending);
-  return length >= tail && !strcasecmp(path + length - tail, ending);
-}
-
 err phi_table_read(const char *path, phi_order declared, phi_table *made) {
   memset(made, 0, sizeof *made);
-  if (ends(path, ".h5") || ends(path, ".hdf5")) return phi_table_read_hdf5(path, declared, made);
-  if (!ends(path, ".json") && !ends(path, ".csv"))
+  if (check_named_hdf5(path)) return phi_table_read_hdf5(path, declared, made);
+  if (!check_named(path, ".json") && !check_named(path, ".csv"))
     return check_fail(ERR_USER, "%s: a table's name ends in .json, .csv, .h5 or .hdf5", path);
   char *text;
   size_t length;
   err e = phi_table_text(path, &text, &length);
   if (e) return e;
-  e = ends(path, ".json") ? phi_table_parse_json(path, text, length, declared, made)
-                          : phi_table_parse_csv(path, text, length, declared, made);
+  e = check_named(path, ".json") ? phi_table_parse_json(path, text, length, declared, made)
+                                 : phi_table_parse_csv(path, text, length, declared, made);
   free(text);
   return e;
 }
 
 err phi_series_read(const char *path, phi_series *made) {
   memset(made, 0, sizeof *made);
-  if (ends(path, ".h5") || ends(path, ".hdf5")) return phi_series_read_hdf5(path, made);
-  if (!ends(path, ".csv"))
+  if (check_named_hdf5(path)) return phi_series_read_hdf5(path, made);
+  if (!check_named(path, ".csv"))
     return check_fail(ERR_USER, "%s: a recording's name ends in .csv, .h5 or .hdf5", path);
   char *text;
   size_t length;

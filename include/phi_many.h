@@ -3,11 +3,11 @@
  * The file has /done [groups][windows] and, for every measure, /NAME/{value,low,high,
  * surrogate_mean,surrogate_deviation,above} of the same shape (NaN where there is none); /coverage/
  * {pairs,states_seen,states_weak,state,state_share,constant,insufficient,replicates_failed,fault};
- * /members and /populations [groups][size], the latter numbers in /population_names (text[], empty
- * of a recording); /window_begin [windows] [ms or samples]; the root attributes `settings` and
- * `definitions` tell what was asked. All space is claimed at the start and
- * nothing but numbers is written later, a task's results before its /done: a kill at any time
- * leaves a readable file, from which the same command goes on. */
+ * /members and /populations [groups][size], the latter numbers in /population_names (text[]; one
+ * without a name of a series); /window_begin [windows] [ms or samples]; the root attributes
+ * `settings` and `definitions` tell what was asked. All space is claimed at the start and nothing
+ * but numbers is written later, a task's results before its /done: a kill at any time leaves a
+ * readable file, from which the same command goes on. */
 #ifndef SHINKEI_PHI_MANY_H
 #define SHINKEI_PHI_MANY_H
 
@@ -21,8 +21,8 @@ typedef struct {
   const int64_t *member;     /* [groups][size] ids, for the file    */
   const int32_t *population; /* [groups][size] */
   const double *begin;       /* [windows]      */
-  int names;                 /* 0: of a recording */
-  char *const *name;         /* [names] of the populations */
+  int names;                 /* populations; 1 of a series */
+  const char *const *name;   /* [names]; "" of a series */
   const char *settings;      /* every choice that results depend on */
   /* value[samples][size] of a group in a window; the caller frees it.                         */
   void (*data)(void *context, int group, int window, int64_t *samples, double **value);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char help[] =
     "usage: shinkei perturb CHECKPOINT --nodes LIST --bin MS [option ...]\n"
@@ -99,9 +98,7 @@ static err parse_background(perturb_options *o, const char *text) {
 }
 
 static err parse_out(perturb_options *o, const char *text) {
-  const char *ending = strrchr(text, '.');
-  if (!ending ||
-      (strcasecmp(ending, ".json") && strcasecmp(ending, ".h5") && strcasecmp(ending, ".hdf5")))
+  if (!check_named(text, ".json") && !check_named_hdf5(text))
     return check_fail(ERR_USER, "--out %s: a table's name ends in .json, .h5 or .hdf5", text);
   o->out = text;
   return OK;

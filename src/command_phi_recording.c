@@ -245,43 +245,6 @@ static json_t *members_json(const recording *r) {
   return list;
 }
 
-static err run_one(recording *r) {
-  const phi_plan *plan = &r->o->plan;
-  phi_estimate estimate;
-  int64_t samples;
-  double *value;
-  json_t *measures = json_object();
-  get_data(r, 0, 0, &samples, &value);
-  phi_command_watch(true);
-  err e = phi_estimate_make(plan, 0, samples, r->sample.size, value, &estimate, measures);
-  phi_command_watch(false);
-  free(value);
-  if (e) {
-    json_decref(measures);
-    return e;
-  }
-  json_t *root = json_object(), *table = json_object_get(measures, "table");
-  if (table) {
-    json_object_set(root, "table", table);
-    json_object_del(measures, "table");
-  }
-  for (int a = 0; a < PHI_ASKED; a++)
-    if (plan->request.asked >> a & 1)
-      put_interval(json_object_get(measures, phi_asked_name((phi_asked)a)), plan, &estimate.of[a]);
-  json_object_set_new(root, "source", json_string(r->o->path));
-  json_object_set_new(root, "members", members_json(r));
-  json_object_set_new(root, "model", json_string(plan->gaussian ? "gaussian" : "binary"));
-  json_object_set_new(root, "begin", json_real(r->begin));
-  json_object_set_new(root, "sample_width", json_real(r->unit));
-  json_object_set_new(root, "lag", json_integer(plan->lag));
-  json_object_set_new(root, "regularisation", json_real(plan->gaussian ? plan->ridge : 0));
-  json_object_set_new(root, "coverage", coverage_json(&estimate.coverage, plan, r->sample.size));
-  json_object_set_new(root, "replicates_failed", json_integer(estimate.failed));
-  json_object_set_new(root, "measures", measures);
-  json_object_set_new(root, "definitions", json_string(phi_evaluate_definitions()));
-  return phi_command_write(r->o, root);
-}
-
 /* Of the recording and of who is looked at. */
 static uint64_t digest(const recording *r) {
   XXH3_state_t *state = XXH3_createState();
@@ -289,6 +252,8 @@ static uint64_t digest(const recording *r) {
   const size_t values = r->series.value ? (size_t)r->series.samples * (size_t)r->series.n : 0;
   XXH3_64bits_update(state, r->series.value, values * sizeof(double));
   XXH3_64bits_update(state, r->spikes.time, r->spikes.count * sizeof(double));
+  for (int k = 0; k < r->spikes.populations; k++)
+    XXH3_64bits_update(state, r->spikes.population[k], strlen(r->spikes.population[k]) + 1);
   for (size_t i = 0; i < (size_t)r->sample.groups * (size_t)r->sample.size; i++) {
     const int64_t m = r->sample.member[i];
     const phi_neuron *neuron = r->spikes.neuron ? &r->spikes.neuron[m] : NULL;
@@ -318,17 +283,60 @@ static void settings_text(const recording *r, char *text, size_t size) {
       r->unit, (long long)r->window, (long long)r->step, r->windows);
 }
 
+static err run_one(recording *r) {
+  const phi_plan *plan = &r->o->plan;
+  phi_estimate estimate;
+  int64_t samples;
+  double *value;
+  json_t *measures = json_object();
+  get_data(r, 0, 0, &samples, &value);
+  phi_command_watch(true);
+  err e = phi_estimate_make(plan, 0, samples, r->sample.size, value, &estimate, measures);
+  phi_command_watch(false);
+  free(value);
+  if (e) {
+    json_decref(measures);
+    return e;
+  }
+  json_t *root = json_object(), *table = json_object_get(measures, "table");
+  if (table) {
+    json_object_set(root, "table", table);
+    json_object_del(measures, "table");
+  }
+  for (int a = 0; a < PHI_ASKED; a++)
+    if (plan->request.asked >> a & 1)
+      put_interval(json_object_get(measures, phi_asked_name((phi_asked)a)), plan, &estimate.of[a]);
+  char settings[4096];
+  settings_text(r, settings, sizeof settings);
+  json_object_set_new(root, "source", json_string(r->o->path));
+  json_object_set_new(root, "settings", json_string(settings));
+  json_object_set_new(root, "members", members_json(r));
+  json_object_set_new(root, "model", json_string(plan->gaussian ? "gaussian" : "binary"));
+  json_object_set_new(root, "begin", json_real(r->begin));
+  json_object_set_new(root, "end", json_real(r->begin + (double)r->samples * r->unit));
+  json_object_set_new(root, "sample_width", json_real(r->unit));
+  json_object_set_new(root, "lag", json_integer(plan->lag));
+  json_object_set_new(root, "regularisation", json_real(plan->gaussian ? plan->ridge : 0));
+  json_object_set_new(root, "coverage", coverage_json(&estimate.coverage, plan, r->sample.size));
+  json_object_set_new(root, "replicates_failed", json_integer(estimate.failed));
+  json_object_set_new(root, "measures", measures);
+  json_object_set_new(root, "definitions", json_string(phi_evaluate_definitions()));
+  return phi_command_write(r->o, root);
+}
+
 static err run_many(recording *r) {
   const phi_options *o = r->o;
   const size_t members = (size_t)r->sample.groups * (size_t)r->sample.size;
+  const bool spikes = o->source == SOURCE_SPIKES;
+  const char *const no_name = "";
   char settings[4096];
   int64_t *id = check_allocate(members, sizeof *id);
   int32_t *population = check_allocate(members, sizeof *population);
   double *begin = check_allocate((size_t)r->windows, sizeof *begin);
   for (size_t i = 0; i < members; i++) {
     const int64_t m = r->sample.member[i];
-    id[i] = o->source == SOURCE_SPIKES ? r->spikes.neuron[m].id : m;
-    population[i] = o->source == SOURCE_SPIKES ? r->spikes.neuron[m].population : 0;
+    id[i] = spikes ? r->spikes.neuron[m].id : m;
+    population[i] = spikes ? r->spikes.neuron[m].population : 0;
   }
   for (int w = 0; w < r->windows; w++) begin[w] = r->begin + (double)(w * r->step) * r->unit;
   settings_text(r, settings, sizeof settings);
@@ -339,8 +347,8 @@ static err run_many(recording *r) {
                        .member = id,
                        .population = population,
                        .begin = begin,
-                       .names = r->spikes.populations,
-                       .name = r->spikes.population,
+                       .names = spikes ? r->spikes.populations : 1,
+                       .name = spikes ? (const char *const *)r->spikes.population : &no_name,
                        .settings = settings,
                        .data = get_data,
                        .context = r};
@@ -386,8 +394,8 @@ err phi_command_recording(phi_options *o, int rank) {
   if (!e && tasks > 1 && (!o->out || check_named(o->out, ".json")))
     e = check_fail(ERR_USER,
                    "phi: %lld estimates (groups x windows) go into an HDF5 file: --out FILE.h5 is "
-                   "needed",
-                   (long long)tasks);
+                   "needed%s%s",
+                   (long long)tasks, o->out ? ", not " : "", o->out ? o->out : "");
   if (!e && tasks > 1 && o->plan.request.complexes)
     e = check_fail(ERR_USER,
                    "phi: --complexes is for one network at one time; there are %lld estimates "

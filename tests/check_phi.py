@@ -285,6 +285,12 @@ def check_groups(verdict, work):
                       and abs(file["MI/value"][2, 0]) < 1e-12 and file["MI/value"][0, 0] > 1e-6,
                       "silent elements are counted, and cut off at no cost")
     one = json.loads(phi("--nodes", "A:5,C:0-1", *options).stdout)["measures"]["MI"]["value"]
+    drawn = ["--spikes", work.path("named.h5"), "--sample", "2x2", *options[2:], "--out", work.path("named_phi.h5")]
+    for name in ("A", "A", "D"):
+        write_populations(work.path("named.h5"), {name: trains["A"]})
+        done = phi(*drawn)
+        verdict.check((done.returncode == 0) == (name == "A"), f"the same results are for the same name, {name}: "
+                      f"{done.stderr.strip().splitlines()[-1][:120]}")
     with h5py.File(work.path("g1.h5")) as file:
         verdict.check(abs(one - file["MI/value"][1, 0]) < 1e-15, "a group of a file is as one named by --nodes")
     done = phi("--nodes", "quiet:0,1", "--allow-silent", *options)
@@ -429,7 +435,9 @@ def check_bad_input(verdict, work):
     with open(work.path("nan.csv"), "w", encoding="utf-8") as file:
         file.write("1,2\n3,nan\n")
     rows = {"empty.csv": "0,,0\n,0,1\n", "tail.csv": "0,0\n0,\n", "first.csv": "O.5,0\n0,0\n0,1\n1,0\n1,1\n",
-            "marked.csv": "\ufeff0,0\n0,1\n1,0\n"}
+            "marked.csv": "\ufeff0,0\n0,1\n1,0\n",
+            "orders.csv": "# order: little-endian\n# order: big-endian\n0,0\n0,1\n1,0\n1,1\n",
+            "behind.csv": "0,0\n0,1\n# order: little-endian\n1,0\n1,1\n"}
     for name, text in rows.items():
         with open(work.path(name), "w", encoding="utf-8") as file:
             file.write(text)
@@ -476,8 +484,11 @@ def check_bad_input(verdict, work):
         (["--spikes", few, "--nodes", "0-2", "--seed", "9223372036854775808"], "--seed 9223372036854775808"),
         (["--spikes", few, "--nodes", "0-2", "--window", "inf"], "a window of inf samples"),
         (["--spikes", few, "--nodes", "0-2", "--parts", "0,0,4294967297"], "numbers of parts, 0 to 2"),
-        (["--spikes", few, "--nodes", "0-2", "--window", "100", "--complexes", "--out", work.path("few.out.h5")],
-         "--complexes is for one network"),
+        (["--spikes", few, "--nodes", "0-2", "--window", "100", "--complexes", "--model", "gaussian", "--out",
+          work.path("few.out.h5")], "--complexes is for one network"),
+        (["--spikes", few, "--nodes", "0-2", "--complexes"], "--complexes is for iit3, iit4, and"),
+        (["--table", work.path("orders.csv")], "orders.csv:2: an order again"),
+        (["--table", work.path("behind.csv")], "behind.csv:3: an order behind rows"),
         (["--series", work.path("copy.csv")], "regularisation"),
         (["--series", work.path("nan.csv")], "nan.csv:2"),
         (["--series", work.path("copy.csv"), "--bogus"], "--bogus"),
