@@ -17,14 +17,16 @@ typedef struct {
 
 typedef struct {
   int count;
-  phi_iit3_point *point; /* [2^n] by mechanism, owned */
+  phi_iit3_point *point; /* [count] by ascending mechanism, room for 2^n, owned */
 } phi_iit3_points;
 
-/* Where a concept of a candidate of n units is, from its mechanism and purviews. */
+/* Fill where a concept of a candidate of n units is, from its mechanism and purviews; its `cause`
+ * is new, and released with the points that it is of. */
 LOCAL void phi_iit3_point_place(const phi_repertoires *r, int n, phi_iit3_point *p);
 
 /* The concepts under a cut: those of the whole and the mechanisms that the cut divides can be
- * irreducible. `whole` by mechanism, phi 0 where there is no concept; NULL: all mechanisms. */
+ * irreducible. `whole`: [2^n], indexed by mechanism, phi 0 where there is no concept; NULL: all
+ * mechanisms. */
 LOCAL phi_iit3_points phi_iit3_points_find(phi_repertoires *r, int n, const phi_iit3_cut *cut,
                                            const phi_iit3_point *whole);
 LOCAL void phi_iit3_points_free(phi_iit3_points *all);

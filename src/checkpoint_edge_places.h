@@ -7,9 +7,9 @@
 
 typedef struct { /* this rank's neurons, ascending by gid and so by place in the file */
   uint64_t total;
-  uint32_t *local; /* [neurons] */
+  uint32_t *local; /* [neurons] index of the neuron on this rank */
   uint64_t *first; /* [neurons] in the dataset */
-  uint32_t *count;
+  uint32_t *count; /* [neurons] values */
 } checkpoint_edge_places;
 
 /* Write the counts, and find the places. */

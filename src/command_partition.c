@@ -94,7 +94,7 @@ static void print_heading(const model *m, const partition_quality *q, int parts)
   printf("%u neurons, %.0f synapses, %d part%s", m->neurons, q->synapses, parts,
          parts == 1 ? "" : "s");
   if ((uint32_t)parts > m->neurons)
-    printf(", of which %u or more are empty", (uint32_t)parts - m->neurons);
+    printf(", at least %u of them empty", (uint32_t)parts - m->neurons);
   putchar('\n');
   printf("%-12s %22s %12s %14s %26s\n", "", "edge cut", "volume", "volume x rate",
          "imbalance (max/mean)");

@@ -40,8 +40,8 @@ LOCAL err phi_options_out(const phi_options *o);
 COLLECTIVE err phi_command_table(phi_options *o, int rank);
 COLLECTIVE err phi_command_recording(phi_options *o, int rank);
 
-/* ERR_USER where that report would replace a file, and --overwrite was not given, or would have the
- * name of an HDF5 file. */
+/* ERR_USER where the report of one result would replace a file, and --overwrite was not given, or
+ * would have the name of an HDF5 file. */
 LOCAL err phi_command_place(const phi_options *o);
 /* Write one JSON report to --out or stdout; takes over root. */
 LOCAL err phi_command_write(const phi_options *o, json_t *root);

@@ -189,7 +189,8 @@ static const model_key input_keys[] = {
      .meaning = "see start; left out: to the end"},
     {"file", KEY_PATH, .only = TRAINS, AT(model_input, file),
      .meaning = "HDF5 file in the SONATA spike layout, node_ids numbering the target's neurons; "
-                "either this or `times`"},
+                "either this or `times`; spikes after the end of the run are told of, and reach "
+                "nobody"},
     {"spikes", KEY_TEXT, .only = TRAINS, AT(model_input, spikes),
      .meaning = "name of the spike population in that file; left out: the target's name"},
     {"times", KEY_OTHER, "ms", RANGE(0, MODEL_TIME_MAX), .only = TRAINS,

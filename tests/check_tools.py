@@ -72,7 +72,7 @@ def check_converter(verdict, work):
     out = "--out", work.path("edges.h5")
     for words, text, *arguments in (
             ("has 2 columns 'weight'", "source,target,weight,weight\n0,1,2,3\n"),
-            ("row 2: weight 'many' cannot be read", plain + "0,1,2\n1,0,many\n"),
+            ("row 2: weight 'many' is no number", plain + "0,1,2\n1,0,many\n"),
             ("syn_count 2.5 is no number of synapses", codex + f"{10**17},{10**17 + 1},2.5,ACH\n"),
             ("syn_count -3 is negative, but nt_type", codex + f"{10**17},{10**17 + 1},-3,GABA\n"),
             ("weights add up to 9007199254740992", plain + f"0,1,{2**53 - 1}\n0,1,1\n"),

@@ -23,6 +23,7 @@ import numpy as np
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
 LAYERS = ["L23", "L4", "L5", "L6"]
 WARM_UP, BIN = 500, 4                             # [ms]
 MEASURES = ["star", "G", "MI1", "MI", "SI", "R", "TDMI"]
@@ -57,10 +58,10 @@ STATES = {
 
 
 def shinkei(*arguments):
-    done = subprocess.run([os.environ["SHINKEI"], *map(str, arguments)], capture_output=True, text=True,
+    done = subprocess.run([SHINKEI, *map(str, arguments)], capture_output=True, text=True,
                           check=False)
     if done.returncode:
-        sys.exit(f"shinkei {arguments[0]}: {done.stderr}")
+        sys.exit(f"{SHINKEI} {arguments[0]}: {done.stderr.strip()}")
 
 
 def draw_groups(model, each, out):
@@ -214,8 +215,11 @@ def main():
     out = options.out
     os.makedirs(out, exist_ok=True)
     generate = os.path.join(HERE, "..", "microcircuit", "generate.py")
-    base = subprocess.run([sys.executable, generate, "--scale", str(options.scale)], stdout=subprocess.PIPE,
-                          text=True, check=True).stdout
+    done = subprocess.run([sys.executable, generate, "--scale", str(options.scale)], stdout=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    base = done.stdout
     model = yaml.safe_load(base)
     kind = draw_groups(model, options.each, out)
     states, lines = {}, []

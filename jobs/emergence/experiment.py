@@ -12,6 +12,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+
 BITS = np.arange(16)[:, None] >> np.arange(4) & 1
 
 
@@ -47,11 +50,11 @@ def measure(table, folder):
     path = os.path.join(folder, "table.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"tpm": table.tolist(), "order": "little-endian"}, file)
-    done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--measures", "emergence"],
+    done = subprocess.run([SHINKEI, "phi", "--table", path, "--measures", "emergence"],
                           capture_output=True, text=True, check=False)
     os.remove(path)
     if done.returncode:
-        sys.exit(done.stderr)
+        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
     return json.loads(done.stdout)["measures"]["emergence"]
 
 

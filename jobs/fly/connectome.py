@@ -77,11 +77,11 @@ class CsvTable:
 
     def in_words(self, problem):
         """NumPy numbers rows from 0 in this message, columns from 1."""
-        found = re.fullmatch(r"could not convert string (.*) to (\w+) at row (\d+), column (\d+)\.", str(problem))
+        found = re.fullmatch(r"could not convert string (.*) to \w+ at row (\d+), column (\d+)\.", str(problem))
         if not found:
             return problem
-        value, kind, row, column = found.groups()
-        return f"row {int(row) + 1}: {self.names[int(column) - 1]} {value} cannot be read as {kind}"
+        value, row, column = found.groups()
+        return f"row {int(row) + 1}: {self.names[int(column) - 1]} {value} is no number"
 
     def columns(self, wanted):
         """{name: array}; wanted {name: dtype}."""

@@ -17,6 +17,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+
 N = 4
 COUPLINGS = np.round(np.concatenate([np.arange(0, 1, 0.1), np.arange(1, 3.01, 0.25)]), 3)
 MEASURES = ["MI1", "MI", "SI", "star", "G", "R", "TDMI", "EI", "iit3", "iit4"]
@@ -33,11 +36,11 @@ def measure(coupling, folder):
     path = os.path.join(folder, "table.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"tpm": table(coupling).tolist(), "order": "little-endian", "state": [1] * N}, file)
-    done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--input", "stationary",
+    done = subprocess.run([SHINKEI, "phi", "--table", path, "--input", "stationary",
                            "--measures", ",".join(MEASURES)], capture_output=True, text=True, check=False)
     os.remove(path)
     if done.returncode:
-        sys.exit(done.stderr)
+        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
     return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
 
 

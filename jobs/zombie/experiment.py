@@ -21,6 +21,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+
 CODE = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1]])       # (a, b, c) = CODE (x1, x2, x3) mod 2
 DECODE = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]])     # its inverse mod 2
 SHIFT = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]])      # x' = SHIFT x + (I, 0, 0)
@@ -53,11 +56,11 @@ def phi(circuit, value, state, folder):
     path = os.path.join(folder, "table.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(table, file)
-    done = subprocess.run([os.environ["SHINKEI"], "phi", "--table", path, "--measures",
+    done = subprocess.run([SHINKEI, "phi", "--table", path, "--measures",
                            "iit3,iit4"], capture_output=True, text=True, check=False)
     os.remove(path)
     if done.returncode:
-        sys.exit(done.stderr)
+        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
     return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
 
 
