@@ -1,20 +1,25 @@
 #!/usr/bin/python3
-"""The full-scale cortical microcircuit in NEST: time and memory, and the rates of the network that a seed of
-NEST's gives. How far its own networks lie apart says what a deviation of ours from one of them means.
+"""The full-scale cortical microcircuit in NEST: time and memory, and what the network that a seed of NEST's
+gives is like. How far its own networks lie apart says what a deviation of ours from one of them means.
 
-    measure_nest.py SEED [--begin 1100] [--end 3100] [--scale 1]
+    measure_nest.py SEED [--duration 5500] [--scale 1] [--json tests/microcircuit_nest.json]
 
 Needs NEST 3 (`import nest`; it is not needed by anything else here), at full scale 15 GB of memory, and on
 two cores some minutes to half an hour. NEST's networks depend on the number of threads too."""
 import argparse
+import json
 import math
 import os
 import resource
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "jobs", "microcircuit"))
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path[:0] = [os.path.join(SOURCE, "jobs", "microcircuit"), os.path.join(SOURCE, "analysis")]
 import generate
+import spike_statistics
+
+WINDOWS = {"5s": (500, 5500), "3s": (1100, 4100)}  # [ms] those of check_microcircuit_reference.py
 
 
 def create(nest, scale):
@@ -61,13 +66,38 @@ def connect_devices(nest, populations, recorder, poisson, scale):
         nest.Connect(source, population, syn_spec={"weight": weight, "delay": generate.DELAY_EXCITATORY})
 
 
+def read_populations(populations, events):
+    """As analysis/spike_statistics.py has them."""
+    found = []
+    for name, population in zip(generate.POPULATIONS, populations):
+        first, size = population[0].global_id, len(population)
+        own = (events["senders"] >= first) & (events["senders"] < first + size)
+        found.append(spike_statistics.Population(name, size, events["times"][own], events["senders"][own] - first))
+    return found
+
+
+def add_to_file(path, seed, program, cases):
+    content = {"program": program, "seeds": {}}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    if content["program"] != program:
+        sys.exit(f"{path} is of {content['program']}, not of {program}")
+    content["seeds"][str(seed)] = {
+        case: {name: {key: round(float(one[key]), 7) for key in ("rate", "cv", "correlation")}
+               for name, one in found.items()} for case, found in cases.items()}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seed", type=int)
-    parser.add_argument("--begin", type=float, default=1100.0, help="[ms]")
-    parser.add_argument("--end", type=float, default=3100.0, help="[ms]")
+    parser.add_argument("--duration", type=float, default=5500.0, help="[ms]")
     parser.add_argument("--scale", type=float, default=1.0, help="of neurons and in-degrees")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", metavar="FILE", help="add the statistics to it")
     options = parser.parse_args()
     try:
         import nest
@@ -81,17 +111,19 @@ def main():
     connect_devices(nest, populations, recorder, poisson, options.scale)
     nest.Simulate(0.1)  # it sorts the connections
     built = time.monotonic()
-    nest.Simulate(options.end - 0.1)
-    rtf = (time.monotonic() - built) / (options.end - 0.1) * 1e3
+    nest.Simulate(options.duration - 0.1)
+    rtf = (time.monotonic() - built) / (options.duration - 0.1) * 1e3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"{nest.num_connections} connections, built in {built - begun:.1f} s, real-time factor {rtf:.2f}, peak "
           f"memory {peak / 1e9:.2f} GB", flush=True)
-    senders, times = recorder.events["senders"], recorder.events["times"]
-    senders = senders[(times > options.begin) & (times <= options.end)]
-    for name, population in zip(generate.POPULATIONS, populations):
-        first, last = population[0].global_id, population[-1].global_id
-        count = ((senders >= first) & (senders <= last)).sum()
-        print(f"{name:5} {1000 * count / len(population) / (options.end - options.begin):.4f} spikes/s")
+    found = read_populations(populations, recorder.events)
+    cases = {case: spike_statistics.describe_all(found, *window) for case, window in WINDOWS.items()
+             if window[1] <= options.duration}
+    for case, statistics in cases.items():
+        print("{} to {} ms".format(*WINDOWS[case]))
+        spike_statistics.print_statistics(statistics)
+    if options.json:
+        add_to_file(options.json, options.seed, f"NEST {nest.__version__}, {options.threads} threads", cases)
 
 
 if __name__ == "__main__":

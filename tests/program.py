@@ -37,13 +37,18 @@ def skip(reason):
     sys.exit(77)
 
 
+def shared_path(*parts):
+    """Of reference data that may not be there."""
+    folder = os.environ.get("SHINKEI_SHARED") or os.path.join(SOURCE, "..", "shared")
+    return os.path.abspath(os.path.join(folder, *parts))
+
+
 def shared(*parts):
     """Path of reference data; skips the test where it is not there."""
-    folder = os.environ.get("SHINKEI_SHARED") or os.path.join(SOURCE, "..", "shared")
-    path = os.path.join(folder, *parts)
+    path = shared_path(*parts)
     if not os.path.exists(path):
         skip(f"no reference data: {path} (SHINKEI_SHARED names the folder)")
-    return os.path.abspath(path)
+    return path
 
 
 class Workspace(tempfile.TemporaryDirectory):
