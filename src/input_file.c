@@ -2,11 +2,12 @@
 #include "agree.h"
 #include "hdf5_file.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUND = 1 << 18 }; /* spikes of a rank */
+enum { ROUND = 1 << 18 }; /* spikes that a rank reads in a round, at least */
 
 struct input_file {
   MPI_Comm comm;
@@ -15,7 +16,7 @@ struct input_file {
   const model_population *target;
   hid_t file, times, nodes;
   double to_ms;
-  uint64_t spikes;
+  uint64_t spikes, round; /* round: that a rank reads at once, at most */
 };
 
 #define FAIL(f, format, ...)                                                                       \
@@ -146,9 +147,22 @@ static err check_spikes(const input_file *f, hsize_t first, const int64_t *id,
   return OK;
 }
 
+/* Spikes in a packed chunk, which is unpacked as a whole each time that it is read; else 0. */
+static uint64_t packed_chunk(hid_t data) {
+  const hid_t made = H5Dget_create_plist(data);
+  hsize_t chunk = 0;
+  if (H5Pget_layout(made) == H5D_CHUNKED && H5Pget_nfilters(made) > 0)
+    H5Pget_chunk(made, 1, &chunk);
+  H5Pclose(made);
+  return chunk;
+}
+
 static err check_lengths(input_file *f) {
   const hssize_t times = length_of(f->times), nodes = length_of(f->nodes);
   f->spikes = (uint64_t)times;
+  f->round = ROUND;
+  if (packed_chunk(f->times) > f->round) f->round = packed_chunk(f->times);
+  if (packed_chunk(f->nodes) > f->round) f->round = packed_chunk(f->nodes);
   if (times == nodes) return OK;
   return FAIL(f, "timestamps has %lld entries, node_ids %lld: they must be equal", (long long)times,
               (long long)nodes);
@@ -186,15 +200,16 @@ uint64_t input_file_spikes(const input_file *f) { return f->spikes; }
 uint64_t input_file_rounds(const input_file *f) {
   int ranks;
   MPI_Comm_size(f->comm, &ranks);
-  return (f->spikes + (uint64_t)ranks * ROUND - 1) / ((uint64_t)ranks * ROUND);
+  return (f->spikes + (uint64_t)ranks * f->round - 1) / ((uint64_t)ranks * f->round);
 }
 
 err input_file_read(const input_file *f, uint64_t round, input_file_slice *read) {
   int rank, ranks;
   MPI_Comm_rank(f->comm, &rank);
   MPI_Comm_size(f->comm, &ranks);
-  const uint64_t begin = round * (uint64_t)ranks * ROUND;
-  const uint64_t left = f->spikes - begin, most = (uint64_t)ranks * ROUND;
+  const uint64_t most = (uint64_t)ranks * f->round, begin = round * most;
+  assert(begin < f->spikes);
+  const uint64_t left = f->spikes - begin;
   const uint64_t all = left < most ? left : most;
   const hsize_t first = begin + all * (uint64_t)rank / (uint64_t)ranks;
   const size_t count = (size_t)(begin + all * (uint64_t)(rank + 1) / (uint64_t)ranks - first);

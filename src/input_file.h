@@ -24,8 +24,8 @@ typedef struct { /* what one rank reads in a round */
   double *time; /* [ms] */
 } input_file_slice;
 
-/* Read a round. ERR_USER: cannot be read; a node outside the target, a time that is not finite or
- * negative. To be released in any case. */
+/* Read a round, 0 to input_file_rounds - 1. ERR_USER: cannot be read; a node outside the target, a
+ * time that is not finite or negative. To be released in any case. */
 COLLECTIVE err input_file_read(const input_file *f, uint64_t round, input_file_slice *read);
 LOCAL void input_file_release(input_file_slice *slice);
 

@@ -3,6 +3,7 @@
 #include "shard.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const double RANK_BYTES = 26e6;   /* MPI, HDF5, code */
 static const double THREAD_BYTES = 18e6; /* buffers of the build and of the step */
@@ -56,16 +57,32 @@ double memory_given_spikes(const model *m, const uint64_t *in_files) {
   return spikes;
 }
 
-/* Those of the rank that has most: few targets may all be on one rank. */
+typedef struct { /* a population as target of given spikes */
+  double neurons, spikes;
+} spike_target;
+
+static int compare_density(const void *a, const void *b) {
+  const spike_target *x = a, *y = b;
+  const double left = x->spikes * y->neurons, right = y->spikes * x->neurons;
+  return (left < right) - (left > right);
+}
+
+/* Those of the rank that has most, if its share of the neurons are those with most spikes; within a
+ * population all are taken to have as many. */
 static double most_given_spikes(const model *m, const memory_job *job) {
-  double spikes = 0;
-  for (int k = 0; k < m->inputs; k++) {
-    const model_input *in = &m->input[k];
-    const double targets = model_nodes_count(&in->nodes, m->population[in->target].size);
-    const double share = fmin(1, m->neurons / fmax(targets, 1) / job->ranks);
-    spikes += share * spikes_of(m, job->spikes, k);
+  spike_target *target = check_allocate((size_t)m->populations, sizeof *target);
+  for (int p = 0; p < m->populations; p++) target[p].neurons = m->population[p].size;
+  for (int k = 0; k < m->inputs; k++)
+    target[m->input[k].target].spikes += spikes_of(m, job->spikes, k);
+  qsort(target, (size_t)m->populations, sizeof *target, compare_density);
+  double room = ceil((double)m->neurons / job->ranks), most = 0;
+  for (int p = 0; p < m->populations && room > 0 && target[p].neurons > 0; p++) {
+    const double taken = fmin(room, target[p].neurons);
+    most += target[p].spikes * taken / target[p].neurons;
+    room -= taken;
   }
-  return spikes;
+  free(target);
+  return most;
 }
 
 /* Rows of traces that wait to be written: all, or as many as record_flush_due lets a rank keep. */

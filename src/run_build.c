@@ -69,19 +69,21 @@ static err check_memory(const building *x, const uint64_t *spikes) {
   const double here = memory_on_node(&need, &job, node->local_ranks);
   if (here <= (double)node->memory_available || x->plan->force) return OK;
   const int groups = x->plan->groups;
-  char ranks[64];
+  char ranks[64], given[64] = "";
+  if (memory_given_spikes(x->m, spikes) > 0)
+    snprintf(given, sizeof given, "%.4g given spikes, ", memory_given_spikes(x->m, spikes));
   if (groups > 1)
     snprintf(ranks, sizeof ranks, "%d ranks there, a network for each %d", node->local_ranks,
              x->ranks);
   else
     snprintf(ranks, sizeof ranks, "%d of %d ranks there", node->local_ranks, x->ranks);
-  return check_fail(
-      ERR_USER,
-      "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %.4g given spikes, %s), "
-      "but %.1f GB are free %s; use more nodes, %sor --force to try all the same",
-      x->plan->name ? x->plan->name : x->m->name, here / 1e9, network_expected_synapses(x->n),
-      x->m->neurons, memory_given_spikes(x->m, spikes), ranks, (double)node->memory_available / 1e9,
-      node->memory_limit, groups > 1 ? "fewer --groups, " : "");
+  return check_fail(ERR_USER,
+                    "%s: needs about %.1f GB on a node (%.4g synapses, %u neurons, %s%s), "
+                    "but %.1f GB are free %s; use more nodes, %sor --force to try all the same",
+                    x->plan->name ? x->plan->name : x->m->name, here / 1e9,
+                    network_expected_synapses(x->n), x->m->neurons, given, ranks,
+                    (double)node->memory_available / 1e9, node->memory_limit,
+                    groups > 1 ? "fewer --groups, " : "");
 }
 
 /* Owned gids and their blocks. */

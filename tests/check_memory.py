@@ -68,12 +68,12 @@ def check_case(verdict, work, settings, rule, partition, ranks, threads, precisi
 def check_spike_trains(verdict, work):
     """From files, and so many that the rest of the run is small beside them."""
     spikes, rng = 2000000, np.random.default_rng(1)
-    for words, target, files in (("all neurons", "E", 1), ("ten neurons on one rank", "few", 1),
-                                 ("all neurons by ten files", "E", 10)):
+    for words, targets in (("all neurons", ["E"]), ("ten neurons on one rank", ["few"]),
+                           ("all neurons by ten files", ["E"] * 10), ("two populations", ["E", "F"])):
         settings = model("fixed_indegree", indegree=1)
-        settings["populations"]["few"] = {"size": 10, "neuron": "iaf_psc_exp"}
-        settings["inputs"] = []
-        for k in range(files):
+        settings["populations"] |= {"F": settings["populations"]["E"], "few": {"size": 10, "neuron": "iaf_psc_exp"}}
+        settings["inputs"], files = [], len(targets)
+        for k, target in enumerate(targets):
             path = work.path(f"trains{k}.h5")
             with h5py.File(path, "w") as file:
                 file[f"spikes/{target}/timestamps"] = np.sort(rng.integers(1, 21, spikes // files)) * 0.1
