@@ -11,6 +11,7 @@ or one from each, drawn among all neurons, whether they fire or not.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -212,6 +213,8 @@ def main():
     parser.add_argument("--each", type=int, default=6, help="groups of a layer; four times as many across")
     parser.add_argument("--surrogates", type=int, default=20, help="shifted recordings of a group")
     options = parser.parse_args()
+    if not shutil.which(SHINKEI):
+        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
     out = options.out
     os.makedirs(out, exist_ok=True)
     generate = os.path.join(HERE, "..", "microcircuit", "generate.py")

@@ -4,6 +4,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -80,6 +81,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default=".")
     out = parser.parse_args().out
+    if not shutil.which(SHINKEI):
+        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
     os.makedirs(out, exist_ok=True)
     results = {name: measure(example[0], out) for name, example in EXAMPLES.items()}
     with open(os.path.join(out, "emergence.json"), "w", encoding="utf-8") as file:

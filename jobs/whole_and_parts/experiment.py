@@ -9,6 +9,7 @@ state "all on".
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -66,6 +67,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default=".")
     out = parser.parse_args().out
+    if not shutil.which(SHINKEI):
+        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
     os.makedirs(out, exist_ok=True)
     results = [measure(g, out) for g in COUPLINGS]
     with open(os.path.join(out, "whole_and_parts.json"), "w", encoding="utf-8") as file:

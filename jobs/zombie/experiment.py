@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +103,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default=".")
     out = parser.parse_args().out
+    if not shutil.which(SHINKEI):
+        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
     os.makedirs(out, exist_ok=True)
     inputs = np.random.default_rng(1).integers(0, 2, 10000)
     seen = [outputs(circuit, inputs) for circuit in CIRCUITS.values()]
