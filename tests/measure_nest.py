@@ -99,6 +99,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", metavar="FILE", help="add the statistics to it")
     options = parser.parse_args()
+    if options.json and (options.scale != 1 or options.duration < max(end for _, end in WINDOWS.values())):
+        parser.error("--json: is for the full scale, and for all of its windows")
     try:
         import nest
     except ImportError as fault:
