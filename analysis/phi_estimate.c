@@ -176,9 +176,11 @@ static double pairs_wanted(int n) { return 10.0 * n * (2 * n + 1); }
 static int constant_columns(const pairs *p) {
   int constant = 0;
   for (int j = 0; j < p->n; j++) {
-    int64_t t = 1;
-    while (t < p->count && p->before[t * p->n + j] == p->before[j]) t++;
-    constant += t >= p->count;
+    int64_t t = 0;
+    while (t < p->count && p->before[t * p->n + j] == p->before[j] &&
+           p->after[t * p->n + j] == p->before[j])
+      t++;
+    constant += t == p->count;
   }
   return constant;
 }

@@ -39,10 +39,10 @@ typedef struct {
 } phi_iit4_joint;
 
 /* phi of the minimum partition, which is *picked; less than in->worth where the search is cut short
- * for not being worth it. in->tie_count, 1 to
- * PHI_IIT4_TIED_PARTITIONS, tells how many have the same fraction; it is 1 where the loss is 0, and
- * means nothing where the search was cut short. The caller fills the
- * fields down to `worth`, and `loss`; `weight` and `least` are space. */
+ * for not being worth it. in->tie_count tells how many have the same fraction, up to
+ * PHI_IIT4_TIED_PARTITIONS; it is 1 where the loss is 0, and means nothing where the search was cut
+ * short. The caller fills the fields down to `worth`, and `loss`; `weight` and `least` are space.
+ */
 LOCAL double phi_iit4_joint_minimise(phi_iit4_joint *in, phi_iit4_choice *picked);
 /* Its loss, sum_j loss(K_j, j), and the number of connections that it cuts. */
 LOCAL double phi_iit4_joint_loss(const phi_iit4_joint *in, const phi_iit4_choice *picked);

@@ -246,6 +246,7 @@ typedef struct {
   double *value;
   size_t capacity, count, rows, columns;
   char order[32];    /* as declared in a comment, else "" */
+  bool ordered;      /* there is such a comment */
   bool labelled;     /* the first field of each row is a label */
   char (*label)[40]; /* [rows] */
   size_t labels;     /* capacity */
@@ -302,12 +303,14 @@ static err parse_row(const char *name, int line, char *text, sheet *s) {
   return OK;
 }
 
+/* Of a table: the order of its rows stands in a comment. */
 static err parse_comment(const char *name, int line, const char *text, sheet *s) {
   while (*text == '#' || *text == ' ') text++;
   if (strncmp(text, "order:", 6)) return OK;
-  if (s->rows || s->order[0])
+  if (s->rows || s->ordered)
     return check_fail(ERR_USER, "%s:%d: an order %s; it is declared once, before the rows", name,
                       line, s->rows ? "behind rows" : "again");
+  s->ordered = true;
   text += 6;
   while (*text == ' ') text++;
   snprintf(s->order, sizeof s->order, "%.*s", (int)strcspn(text, " \t\r"), text);
@@ -329,9 +332,9 @@ static bool is_names(const char *text) {
   return true;
 }
 
-/* A header (only as the first row) is names of columns, or begins with `state` where rows may have
- * labels. A mark of the byte order, as spreadsheets write it, is no part of a text.             */
-static err parse_sheet(const char *name, const char *text, size_t length, bool labels, sheet *s) {
+/* A header (only as the first row) is names of columns, or begins with `state` where the rows of a
+ * table have labels. A mark of the byte order, as spreadsheets write it, is no part of a text. */
+static err parse_sheet(const char *name, const char *text, size_t length, bool table, sheet *s) {
   memset(s, 0, sizeof *s);
   if (memchr(text, 0, length))
     return check_fail(ERR_USER, "%s: the file is no text (a byte 0 is in it)", name);
@@ -347,9 +350,9 @@ static err parse_sheet(const char *name, const char *text, size_t length, bool l
     at += size + 1;
     line++;
     if (row[0] == '#')
-      e = parse_comment(name, line, row, s);
+      e = table ? parse_comment(name, line, row, s) : OK;
     else if (row[strspn(row, SEPARATORS)]) {
-      if (!begun && labels && has_labels(row))
+      if (!begun && table && has_labels(row))
         s->labelled = true;
       else if (begun || !is_names(row))
         e = parse_row(name, line, row, s);

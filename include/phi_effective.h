@@ -1,8 +1,8 @@
 /* phi_effective.h - effective information, determinism, degeneracy, and causal emergence by
  * coarse-graining.
  *
- * Source: Hoel, Albantakis & Tononi 2013, PNAS 110(49):19790-19795. Information in
- * bits, the others from 0 to 1 (N states).
+ * Source: Hoel, Albantakis & Tononi 2013, PNAS 110(49):19790-19795.
+ * Information is in bits, the others lie between 0 and 1; N is the number of states.
  *  effective information  mean over states i of KL(row i || mean row): every state is set equally
  *                         often;
  *  determinism            mean over states of KL(row i || uniform) / log2 N;

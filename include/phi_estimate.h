@@ -30,7 +30,7 @@ typedef struct {
   uint64_t seed;
 } phi_plan;
 
-/* What the data can carry (binary; of Gaussian ones only pairs). */
+/* What the data can carry; of Gaussian ones pairs, constant and insufficient. */
 typedef struct {
   int64_t pairs, states, seen, weak; /* weak: seen fewer than 10 times                          */
   int constant;                      /* elements that never change, silent ones among them      */

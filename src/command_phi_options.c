@@ -384,10 +384,11 @@ static err check_together(phi_options *o) {
         table ? 1u << PHI_ASK_IIT4 | 1u << PHI_ASK_EFFECTIVE : 1u << PHI_SI | 1u << PHI_STAR;
   const uint32_t practical = (1u << PHI_MEASURES) - 1;
   const uint32_t found =
-      1u << PHI_ASK_IIT3 | 1u << PHI_ASK_IIT4 | (o->plan.gaussian ? practical : 0);
+      1u << PHI_ASK_IIT3 | 1u << PHI_ASK_IIT4 | (o->plan.gaussian && !o->parts ? practical : 0);
   if (o->plan.request.complexes && !(o->plan.request.asked & found))
-    return check_fail(ERR_USER,
-                      "phi: --complexes is for iit3, iit4, and MI1 to R of --model gaussian");
+    return check_fail(
+        ERR_USER,
+        "phi: --complexes is for iit3, iit4, and MI1 to R of --model gaussian without --parts");
   return OK;
 }
 

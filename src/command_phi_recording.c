@@ -215,10 +215,10 @@ static json_t *coverage_json(const phi_coverage *c, const phi_plan *plan, int n)
     json_object_set_new(o, "states_seen", json_integer(c->seen));
     json_object_set_new(o, "states_weak", json_integer(c->weak));
     json_object_set_new(o, "fewest_visits", json_integer(c->fewest));
-    json_object_set_new(o, "constant_elements", json_integer(c->constant));
     json_object_set_new(o, "state", state);
     json_object_set_new(o, "state_share", number(c->state_share));
   }
+  json_object_set_new(o, "constant_elements", json_integer(c->constant));
   json_object_set_new(o, "sufficient", json_boolean(!c->insufficient));
   if (c->insufficient) {
     phi_coverage_text(c, n, plan->gaussian, text, sizeof text);
@@ -252,6 +252,9 @@ static uint64_t digest(const recording *r) {
   const size_t values = r->series.value ? (size_t)r->series.samples * (size_t)r->series.n : 0;
   XXH3_64bits_update(state, r->series.value, values * sizeof(double));
   XXH3_64bits_update(state, r->spikes.time, r->spikes.count * sizeof(double));
+  const char *const texts[] = {r->o->path, r->o->parts, r->o->state};
+  for (int k = 0; k < 3; k++)
+    if (texts[k]) XXH3_64bits_update(state, texts[k], strlen(texts[k]) + 1);
   for (int k = 0; k < r->spikes.populations; k++)
     XXH3_64bits_update(state, r->spikes.population[k], strlen(r->spikes.population[k]) + 1);
   for (size_t i = 0; i < (size_t)r->sample.groups * (size_t)r->sample.size; i++) {
@@ -265,22 +268,25 @@ static uint64_t digest(const recording *r) {
   return found;
 }
 
-/* Everything that results depend on: resumed only where it is the same. */
-static void settings_text(const recording *r, char *text, size_t size) {
+/* Everything that results depend on: resumed only where it is the same. Long texts are cut off, and
+ * in the digest as a whole. */
+enum { SETTINGS_MAX = 2048, TEXT_MAX = 500 };
+static void settings_text(const recording *r, char text[SETTINGS_MAX]) {
   const phi_options *o = r->o;
   const phi_plan *p = &o->plan;
-  snprintf(
-      text, size,
-      "source=%s digest=%016llx samples=%lld asked=%x model=%s lag=%lld prior=%.17g ridge=%.17g "
-      "state=%s bootstrap=%d block=%lld surrogates=%d seed=%llu normalise=%d search=%d "
-      "replicas=%d sweeps=%d parts=%s groups=%d size=%d begin=%.17g width=%.17g window=%lld "
-      "step=%lld windows=%d",
-      o->path, (unsigned long long)digest(r), (long long)r->samples, p->request.asked,
-      p->gaussian ? "gaussian" : "binary", (long long)p->lag, p->prior, p->ridge,
-      o->state ? o->state : "frequent", p->bootstrap, (long long)p->block, p->surrogates,
-      (unsigned long long)p->seed, p->request.normalised, p->request.search, p->request.replicas,
-      p->request.sweeps, o->parts ? o->parts : "search", r->sample.groups, r->sample.size, r->begin,
-      r->unit, (long long)r->window, (long long)r->step, r->windows);
+  snprintf(text, SETTINGS_MAX,
+           "layout=2 source=%.*s digest=%016llx samples=%lld asked=%x model=%s lag=%lld "
+           "prior=%.17g ridge=%.17g "
+           "state=%.*s bootstrap=%d block=%lld surrogates=%d seed=%llu normalise=%d search=%d "
+           "replicas=%d sweeps=%d parts=%.*s groups=%d size=%d begin=%.17g width=%.17g window=%lld "
+           "step=%lld windows=%d",
+           TEXT_MAX, o->path, (unsigned long long)digest(r), (long long)r->samples,
+           p->request.asked, p->gaussian ? "gaussian" : "binary", (long long)p->lag, p->prior,
+           p->ridge, TEXT_MAX, o->state ? o->state : "frequent", p->bootstrap, (long long)p->block,
+           p->surrogates, (unsigned long long)p->seed, p->request.normalised, p->request.search,
+           p->request.replicas, p->request.sweeps, TEXT_MAX, o->parts ? o->parts : "search",
+           r->sample.groups, r->sample.size, r->begin, r->unit, (long long)r->window,
+           (long long)r->step, r->windows);
 }
 
 static err run_one(recording *r) {
@@ -306,8 +312,8 @@ static err run_one(recording *r) {
   for (int a = 0; a < PHI_ASKED; a++)
     if (plan->request.asked >> a & 1)
       put_interval(json_object_get(measures, phi_asked_name((phi_asked)a)), plan, &estimate.of[a]);
-  char settings[4096];
-  settings_text(r, settings, sizeof settings);
+  char settings[SETTINGS_MAX];
+  settings_text(r, settings);
   json_object_set_new(root, "source", json_string(r->o->path));
   json_object_set_new(root, "settings", json_string(settings));
   json_object_set_new(root, "members", members_json(r));
@@ -329,7 +335,7 @@ static err run_many(recording *r) {
   const size_t members = (size_t)r->sample.groups * (size_t)r->sample.size;
   const bool spikes = o->source == SOURCE_SPIKES;
   const char *const no_name = "";
-  char settings[4096];
+  char settings[SETTINGS_MAX];
   int64_t *id = check_allocate(members, sizeof *id);
   int32_t *population = check_allocate(members, sizeof *population);
   double *begin = check_allocate((size_t)r->windows, sizeof *begin);
@@ -339,7 +345,7 @@ static err run_many(recording *r) {
     population[i] = spikes ? r->spikes.neuron[m].population : 0;
   }
   for (int w = 0; w < r->windows; w++) begin[w] = r->begin + (double)(w * r->step) * r->unit;
-  settings_text(r, settings, sizeof settings);
+  settings_text(r, settings);
   const phi_job job = {.plan = &o->plan,
                        .groups = r->sample.groups,
                        .size = r->sample.size,

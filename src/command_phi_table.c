@@ -29,8 +29,8 @@ static err make_joint(const phi_table *t, phi_input input, phi_joint *made) {
   return phi_joint_rows(t->n, t->entry, input, made);
 }
 
-static err make_network(const phi_options *o, const phi_table *t, phi_network *made) {
-  uint8_t state[PHI_TABLE_NODES];
+/* state[n] that IIT is about: given by the command, or by the table. */
+static err find_state(const phi_options *o, const phi_table *t, uint8_t *state) {
   int64_t given;
   if (!o->state && !t->state)
     return check_fail(ERR_USER,
@@ -40,6 +40,12 @@ static err make_network(const phi_options *o, const phi_table *t, phi_network *m
   err e = phi_options_state(o->state, t->n, &given);
   for (int j = 0; j < t->n && !e; j++)
     state[j] = o->state ? (uint8_t)(given >> j & 1) : t->state[j];
+  return e;
+}
+
+static err make_network(const phi_options *o, const phi_table *t, phi_network *made) {
+  uint8_t state[PHI_TABLE_NODES];
+  const err e = find_state(o, t, state);
   if (e) return e;
   return t->by_state ? phi_network_create_by_state(made, t->n, t->entry, t->connectivity, state)
                      : phi_network_create(made, t->n, t->entry, t->connectivity, state);
@@ -64,6 +70,12 @@ static json_t *describe(const phi_options *o, const phi_table *t, json_t *measur
   json_object_set_new(root, "input",
                       json_string(o->input == PHI_INPUT_UNIFORM ? "uniform" : "stationary"));
   json_object_set_new(root, "table", table);
+  uint8_t state[PHI_TABLE_NODES];
+  if (o->plan.request.asked >> PHI_ASK_IIT3 && find_state(o, t, state) == OK) {
+    json_t *list = json_array();
+    for (int j = 0; j < t->n; j++) json_array_append_new(list, json_integer(state[j]));
+    json_object_set_new(root, "state", list);
+  }
   if (warning) json_object_set_new(root, "warning", json_string(warning));
   json_object_set_new(root, "measures", measures);
   json_object_set_new(root, "definitions", json_string(phi_evaluate_definitions()));

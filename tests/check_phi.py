@@ -285,6 +285,14 @@ def check_groups(verdict, work):
                       and abs(file["MI/value"][2, 0]) < 1e-12 and file["MI/value"][0, 0] > 1e-6,
                       "silent elements are counted, and cut off at no cost")
     one = json.loads(phi("--nodes", "A:5,C:0-1", *options).stdout)["measures"]["MI"]["value"]
+    wide = work.path("wide.csv")
+    np.savetxt(wide, random.normal(size=(40, 2100)), delimiter=",")
+    for begin in 0, 20:
+        done = phi("--series", wide, "--measures", "MI", "--parts", ",".join("01"[k % 2] for k in range(2100)),
+                   "--regularise", "1", "--bootstrap", "0", "--surrogates", "0", "--window", "10", "--begin", str(begin),
+                   "--end", str(begin + 20), "--out", work.path("wide.h5"))
+    verdict.check(done.returncode == 2 and "results of other settings" in done.stderr,
+                  "a file of other times is not gone on with, however long --parts is")
     drawn = ["--spikes", work.path("named.h5"), "--sample", "2x2", *options[2:], "--out", work.path("named_phi.h5")]
     for name in ("A", "A", "D"):
         write_populations(work.path("named.h5"), {name: trains["A"]})
