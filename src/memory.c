@@ -71,12 +71,12 @@ static int compare_density(const void *a, const void *b) {
  * population all are taken to have as many. */
 static double most_given_spikes(const model *m, const memory_job *job) {
   spike_target *target = check_allocate((size_t)m->populations, sizeof *target);
-  for (int p = 0; p < m->populations; p++) target[p].neurons = m->population[p].size;
+  for (int p = 0; p < m->populations; p++) target[p].neurons = fmax(m->population[p].size, 1);
   for (int k = 0; k < m->inputs; k++)
     target[m->input[k].target].spikes += spikes_of(m, job->spikes, k);
   qsort(target, (size_t)m->populations, sizeof *target, compare_density);
   double room = ceil((double)m->neurons / job->ranks), most = 0;
-  for (int p = 0; p < m->populations && room > 0 && target[p].neurons > 0; p++) {
+  for (int p = 0; p < m->populations && room > 0; p++) {
     const double taken = fmin(room, target[p].neurons);
     most += target[p].spikes * taken / target[p].neurons;
     room -= taken;
