@@ -22,12 +22,12 @@ import sys
 
 import numpy as np
 
+from measure_nest import WINDOWS
 from program import SOURCE, Verdict, Workspace, run, shared_path, skip
 
 sys.path.insert(0, os.path.join(SOURCE, "analysis"))
 import spike_statistics
 
-WINDOWS = {"5s": (500, 5500), "3s": (1100, 4100)}  # [ms]
 CASES = ("seed55_5s", "seed55_3s", "seed123_3s")  # of the shared reference
 NEST = os.path.join(SOURCE, "tests", "microcircuit_nest.json")
 QUANTITIES = ("rate", "cv", "correlation")

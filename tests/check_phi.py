@@ -160,8 +160,7 @@ def check_experiments_and_pictures(verdict, work):
                               env=environment)
         verdict.check(done.returncode == 0 and os.path.getsize(work.path(f"{name}/{name}.png")) > 10000,
                       f"jobs/{name}: one command, one figure {done.stderr[-300:]}".rstrip())
-    done = subprocess.run(["/usr/bin/python3", os.path.join(SOURCE, "jobs", "cortex", "experiment.py"),
-                           "--out", work.path("cortex"), "--scale", "0.02", "--duration", "400", "--each",
+    done = subprocess.run([os.path.join(SOURCE, "jobs", "cortex", "run.sh"), work.path("cortex"), "--scale", "0.02", "--duration", "400", "--each",
                            "1", "--surrogates", "1"], capture_output=True, text=True, timeout=TIMEOUT,
                           check=False, env=environment)
     verdict.check(done.returncode == 0 and os.path.getsize(work.path("cortex/cortex.png")) > 10000

@@ -284,10 +284,23 @@ def check_experiment(verdict, work, edges, nodes):
             "--overwrite", "--published", os.path.join(out, "rates.csv"))
 
 
+def check_integration(verdict, work):
+    """The experiments on integrated information."""
+    for name in ("zombie", "emergence", "whole_and_parts", "cortex"):
+        tool = os.path.join(SOURCE, "jobs", name, "experiment.py")
+        file = write(work.path("file"), "")
+        refuses(verdict, tool, f"{file}/here: Not a directory", os.path.join(file, "here"))
+        if name != "zombie":  # which says something before it needs shinkei
+            refuses(verdict, tool, "SHINKEI=/nowhere: is no program", work.path(name), SHINKEI="/nowhere")
+            refuses(verdict, tool, "failed with status 1", work.path(name), SHINKEI="/bin/false")
+    refuses(verdict, tool, "--scale: '-1.0' is out of range", work.path(name), "--scale", "-1")
+
+
 def main():
     verdict = Verdict()
     check_generator(verdict)
     with Workspace() as work:
+        check_integration(verdict, work)
         check_converter(verdict, work)
         check_transmitters(verdict, work)
         check_separators(verdict, work)

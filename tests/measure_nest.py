@@ -19,7 +19,7 @@ sys.path[:0] = [os.path.join(SOURCE, "jobs", "microcircuit"), os.path.join(SOURC
 import generate
 import spike_statistics
 
-WINDOWS = {"5s": (500, 5500), "3s": (1100, 4100)}  # [ms] those of check_microcircuit_reference.py
+WINDOWS = {"5s": (500, 5500), "3s": (1100, 4100)}  # [ms] of the reference
 
 
 def create(nest, scale):

@@ -11,7 +11,6 @@ or one from each, drawn among all neurons, whether they fire or not.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -24,7 +23,8 @@ import numpy as np
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import program
 LAYERS = ["L23", "L4", "L5", "L6"]
 WARM_UP, BIN = 500, 4                             # [ms]
 MEASURES = ["star", "G", "MI1", "MI", "SI", "R", "TDMI"]
@@ -58,13 +58,6 @@ STATES = {
 }
 
 
-def shinkei(*arguments):
-    done = subprocess.run([SHINKEI, *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        sys.exit(f"{SHINKEI} {arguments[0]}: {done.stderr.strip()}")
-
-
 def draw_groups(model, each, out):
     """Three excitatory neurons and an inhibitory one: `each` of every layer, then as many across."""
     random = np.random.default_rng(1)
@@ -95,7 +88,7 @@ def simulate(name, base, duration, out):
     path = os.path.join(folder, "model.yaml")
     with open(path, "w", encoding="utf-8") as file:
         yaml.safe_dump(model, file, sort_keys=False)
-    shinkei("run", path, "--out", folder, "--threads", 1, "--overwrite")
+    program.run("run", path, "--out", folder, "--threads", 1, "--overwrite")
     return os.path.join(folder, "spikes.h5")
 
 
@@ -117,10 +110,10 @@ def look(spikes, model, duration):
 
 def measure(spikes, duration, surrogates, out):
     path = os.path.join(os.path.dirname(spikes), "phi.h5")
-    shinkei("phi", "--spikes", spikes, "--groups", os.path.join(out, "groups.txt"), "--allow-silent",
-            "--measures", ",".join(MEASURES), "--bin", BIN, "--begin", WARM_UP, "--end",
-            WARM_UP + duration, "--bootstrap", 0, "--surrogates", surrogates, "--out", path,
-            "--overwrite")
+    program.run("phi", "--spikes", spikes, "--groups", os.path.join(out, "groups.txt"), "--allow-silent",
+                "--measures", ",".join(MEASURES), "--bin", BIN, "--begin", WARM_UP, "--end",
+                WARM_UP + duration, "--bootstrap", 0, "--surrogates", surrogates, "--out", path,
+                "--overwrite")
     with h5py.File(path) as file:
         found = {name: {"value": file[name]["value"][:, 0], "baseline": file[name]["surrogate_mean"][:, 0],
                         "above": file[name]["above"][:, 0]} for name in MEASURES}
@@ -207,16 +200,13 @@ def draw(states, kind, model, out):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", default=".")
+    program.add_output_folder(parser, HERE)
     parser.add_argument("--scale", type=float, default=0.1, help="of neurons and in-degrees")
     parser.add_argument("--duration", type=float, default=20000, help="of each state [ms]")
     parser.add_argument("--each", type=int, default=6, help="groups of a layer; four times as many across")
     parser.add_argument("--surrogates", type=int, default=20, help="shifted recordings of a group")
     options = parser.parse_args()
-    if not shutil.which(SHINKEI):
-        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
     out = options.out
-    os.makedirs(out, exist_ok=True)
     generate = os.path.join(HERE, "..", "microcircuit", "generate.py")
     done = subprocess.run([sys.executable, generate, "--scale", str(options.scale)], stdout=subprocess.PIPE,
                           text=True, check=False)

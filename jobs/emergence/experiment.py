@@ -4,8 +4,6 @@
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 
 import matplotlib
@@ -14,7 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import program
 
 BITS = np.arange(16)[:, None] >> np.arange(4) & 1
 
@@ -48,15 +47,8 @@ EXAMPLES = {
 
 
 def measure(table, folder):
-    path = os.path.join(folder, "table.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"tpm": table.tolist(), "order": "little-endian"}, file)
-    done = subprocess.run([SHINKEI, "phi", "--table", path, "--measures", "emergence"],
-                          capture_output=True, text=True, check=False)
-    os.remove(path)
-    if done.returncode:
-        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
-    return json.loads(done.stdout)["measures"]["emergence"]
+    return program.measure_table({"tpm": table.tolist(), "order": "little-endian"}, folder,
+                                 "emergence")["emergence"]
 
 
 def draw(results, out):
@@ -79,11 +71,8 @@ def draw(results, out):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", default=".")
+    program.add_output_folder(parser, HERE)
     out = parser.parse_args().out
-    if not shutil.which(SHINKEI):
-        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
-    os.makedirs(out, exist_ok=True)
     results = {name: measure(example[0], out) for name, example in EXAMPLES.items()}
     with open(os.path.join(out, "emergence.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)

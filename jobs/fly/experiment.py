@@ -24,28 +24,19 @@ import sys
 import numpy as np
 import yaml
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 import make_model
 import picture
+import program
 import sonata
 
 TRIALS_MOST = 10000
 
 
-def find_program():
-    named = os.environ.get("SHINKEI")
-    built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "shinkei")
-    for path in [named] if named else [built, shutil.which("shinkei")]:
-        if path and os.path.isfile(path) and os.access(path, os.X_OK):
-            return os.path.realpath(path)  # jobs/ may be a link
-    if named:
-        raise SystemExit(f"SHINKEI={named}: is no program")
-    raise SystemExit("no shinkei: build it first (README), or set SHINKEI")
-
-
-def run_trial(program, model_path, seed, folder):
+def run_trial(binary, model_path, seed, folder):
     """One trial; ends the program with shinkei's own message where it fails."""
-    done = subprocess.run([program, "run", model_path, "--seed", str(seed), "--out", folder,
+    done = subprocess.run([binary, "run", model_path, "--seed", str(seed), "--out", folder,
                            "--overwrite"], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"trial {seed} failed with status {done.returncode}:\n"
@@ -170,12 +161,12 @@ def clear_earlier(options):
             raise SystemExit(f"{path}: cannot be removed: {problem.strerror}") from None
 
 
-def run_trials(options, program, model_path, population, neurons, read):
+def run_trials(options, binary, model_path, population, neurons, read):
     """Rates [Hz] [trials][neurons]."""
     rates = np.zeros((options.trials, neurons))
     for trial in range(options.trials):
         folder = trial_folder(options, trial)
-        run_trial(program, model_path, trial + options.seed, folder)
+        run_trial(binary, model_path, trial + options.seed, folder)
         rates[trial] = trial_rates(folder, population, neurons, options.duration)
         print(f"trial {trial + 1} of {options.trials}: " + ", ".join(
             f"{name} {rates[trial, node]:.0f} Hz" for name, node in read), flush=True)
@@ -184,7 +175,7 @@ def run_trials(options, program, model_path, population, neurons, read):
 
 def main():
     options = parse_arguments()
-    program, model = find_program(), make_model.build(options)
+    binary, model = program.find(), make_model.build(options)
     (population, entry), = model["populations"].items()
     read = neurons_to_read(options, population, entry["size"])
     roots = (sonata.node_attribute(options.nodes, population, "flywire_root_id")
@@ -194,7 +185,7 @@ def main():
     clear_earlier(options)
     model_path = os.path.join(options.out, "model.yaml")
     write_text(model_path, yaml.safe_dump(model, sort_keys=False, default_flow_style=None, width=100))
-    rates = run_trials(options, program, model_path, population, entry["size"], read)
+    rates = run_trials(options, binary, model_path, population, entry["size"], read)
     write_rates(os.path.join(options.out, "rates.csv"), rates, roots)
     report(options, rates, read, published)
     spikes = sonata.read_spikes(trial_folder(options, 0, "spikes.h5"), population)

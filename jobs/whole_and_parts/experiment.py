@@ -9,8 +9,6 @@ state "all on".
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 
 import matplotlib
@@ -19,7 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import program
 
 N = 4
 COUPLINGS = np.round(np.concatenate([np.arange(0, 1, 0.1), np.arange(1, 3.01, 0.25)]), 3)
@@ -34,15 +33,9 @@ def table(coupling):
 
 
 def measure(coupling, folder):
-    path = os.path.join(folder, "table.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"tpm": table(coupling).tolist(), "order": "little-endian", "state": [1] * N}, file)
-    done = subprocess.run([SHINKEI, "phi", "--table", path, "--input", "stationary",
-                           "--measures", ",".join(MEASURES)], capture_output=True, text=True, check=False)
-    os.remove(path)
-    if done.returncode:
-        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
-    return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
+    found = program.measure_table({"tpm": table(coupling).tolist(), "order": "little-endian", "state": [1] * N},
+                                  folder, ",".join(MEASURES), "--input", "stationary")
+    return {name: one["value"] for name, one in found.items()}
 
 
 def draw(results, out):
@@ -65,11 +58,8 @@ def draw(results, out):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", default=".")
+    program.add_output_folder(parser, HERE)
     out = parser.parse_args().out
-    if not shutil.which(SHINKEI):
-        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
-    os.makedirs(out, exist_ok=True)
     results = [measure(g, out) for g in COUPLINGS]
     with open(os.path.join(out, "whole_and_parts.json"), "w", encoding="utf-8") as file:
         json.dump({"coupling": COUPLINGS.tolist(), "measures": results}, file, indent=1)

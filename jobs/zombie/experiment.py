@@ -13,8 +13,6 @@ import argparse
 import itertools
 import json
 import os
-import shutil
-import subprocess
 import sys
 
 import matplotlib
@@ -23,7 +21,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHINKEI = os.environ.get("SHINKEI", os.path.join(HERE, "..", "..", "build", "shinkei"))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import program
 
 CODE = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1]])       # (a, b, c) = CODE (x1, x2, x3) mod 2
 DECODE = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]])     # its inverse mod 2
@@ -54,15 +53,8 @@ def phi(circuit, value, state, folder):
             for s in itertools.product((0, 1), repeat=3)]
     table = {"tpm": rows, "order": "little-endian", "state": [int(s) for s in state],
              "cm": update.T.tolist()}
-    path = os.path.join(folder, "table.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(table, file)
-    done = subprocess.run([SHINKEI, "phi", "--table", path, "--measures",
-                           "iit3,iit4"], capture_output=True, text=True, check=False)
-    os.remove(path)
-    if done.returncode:
-        sys.exit(f"{SHINKEI} phi: {done.stderr.strip()}")
-    return {name: m["value"] for name, m in json.loads(done.stdout)["measures"].items()}
+    found = program.measure_table(table, folder, "iit3,iit4")
+    return {name: one["value"] for name, one in found.items()}
 
 
 def draw(results, same, out):
@@ -101,11 +93,8 @@ def draw(results, same, out):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", default=".")
+    program.add_output_folder(parser, HERE)
     out = parser.parse_args().out
-    if not shutil.which(SHINKEI):
-        sys.exit(f"{SHINKEI}: is no program: build it, or let SHINKEI name it")
-    os.makedirs(out, exist_ok=True)
     inputs = np.random.default_rng(1).integers(0, 2, 10000)
     seen = [outputs(circuit, inputs) for circuit in CIRCUITS.values()]
     assert seen[0] == seen[1] == [0, 0, 0] + inputs[:-3].tolist()
